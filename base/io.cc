@@ -1,0 +1,47 @@
+#include "base/io.h"
+
+#include <unistd.h>
+
+#include <array>
+
+namespace nsdebug {
+
+Result<UniqueFd> Open(const std::string& path, int flags, int directory) {
+  UniqueFd fd(::openat(directory, path.c_str(), flags | O_CLOEXEC));
+  if (!fd.valid()) return FailErrno("open " + path);
+  return fd;
+}
+
+Result<std::string> ReadAll(int fd, std::string_view name, size_t limit) {
+  std::string content;
+  std::array<char, 16384> chunk;
+  for (;;) {
+    ssize_t count = ::read(fd, chunk.data(), chunk.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return FailErrno("read " + std::string(name));
+    if (count == 0) return content;
+    if (content.size() + static_cast<size_t>(count) > limit) {
+      return Fail(Code::kResourceExhausted, "read " + std::string(name) + ": more than " +
+                                                std::to_string(limit) + " bytes");
+    }
+    content.append(chunk.data(), static_cast<size_t>(count));
+  }
+}
+
+Result<std::string> ReadFile(const std::string& path, size_t limit) {
+  Result<UniqueFd> fd = Open(path);
+  if (!fd) return Propagate(fd.error());
+  return ReadAll(fd->get(), path, limit);
+}
+
+Result<void> WriteAll(int fd, std::string_view data, std::string_view name) {
+  while (!data.empty()) {
+    ssize_t count = ::write(fd, data.data(), data.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) return FailErrno("write " + std::string(name));
+    data.remove_prefix(static_cast<size_t>(count));
+  }
+  return {};
+}
+
+}  // namespace nsdebug
