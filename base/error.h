@@ -44,8 +44,8 @@ using Failure = tl::unexpected<Error>;
 /// The code that an errno value stands for.
 Code CodeOf(int error_number);
 
-/// "operation: no such file or directory", with the code of `error_number`. A caller whose operation
-/// is built after the system call must save errno first and pass it.
+/// "operation: no such file or directory", with the code of `error_number`. A caller whose
+/// operation is built after the system call must save errno first and pass it.
 [[nodiscard]] Failure FailErrno(std::string_view operation, int error_number = errno);
 
 /// The kernel's words for an errno value, lower-case: "operation not permitted".

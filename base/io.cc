@@ -21,8 +21,8 @@ Result<std::string> ReadAll(int fd, std::string_view name, size_t limit) {
     if (count < 0) return FailErrno("read " + std::string(name));
     if (count == 0) return content;
     if (content.size() + static_cast<size_t>(count) > limit) {
-      return Fail(Code::kResourceExhausted, "read " + std::string(name) + ": more than " +
-                                                std::to_string(limit) + " bytes");
+      return Fail(Code::kResourceExhausted,
+                  "read " + std::string(name) + ": more than " + std::to_string(limit) + " bytes");
     }
     content.append(chunk.data(), static_cast<size_t>(count));
   }

@@ -19,8 +19,8 @@ inline constexpr size_t kMaxProcFileBytes = size_t{4} << 20;
 /// Opens with O_CLOEXEC added. `directory` is the descriptor that a relative path starts at.
 Result<UniqueFd> Open(const std::string& path, int flags = O_RDONLY, int directory = AT_FDCWD);
 
-/// Reads to the end. More than `limit` bytes is kResourceExhausted, never a cut text. `name` is what
-/// errors call the file.
+/// Reads to the end. More than `limit` bytes is kResourceExhausted, never a cut text. `name` is
+/// what errors call the file.
 Result<std::string> ReadAll(int fd, std::string_view name, size_t limit = kMaxProcFileBytes);
 
 Result<std::string> ReadFile(const std::string& path, size_t limit = kMaxProcFileBytes);

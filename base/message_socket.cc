@@ -47,8 +47,7 @@ Result<Message> ReceiveMessage(int socket, int timeout_ms) {
   int ready = ::poll(&poll_fd, 1, timeout_ms);
   if (ready < 0) return FailErrno("wait for message");
   if (ready == 0) {
-    return Fail(Code::kDeadlineExceeded,
-                "no answer within " + std::to_string(timeout_ms) + " ms");
+    return Fail(Code::kDeadlineExceeded, "no answer within " + std::to_string(timeout_ms) + " ms");
   }
   Message message;
   message.bytes.resize(kMaxMessageBytes);

@@ -19,8 +19,8 @@ bool HasExited(int pidfd);
 /// pidfd_send_signal(2) (Linux 5.1).
 Result<void> SendSignal(int pidfd, int signal_number);
 
-/// The inode of the pidfd, unique for the life of the system where pidfds have their own file system
-/// (Linux 6.9): what `PID:INODE` names. kUnimplemented on older kernels.
+/// The inode of the pidfd, unique for the life of the system where pidfds have their own file
+/// system (Linux 6.9): what `PID:INODE` names. kUnimplemented on older kernels.
 Result<uint64_t> PidfdInode(int pidfd);
 
 /// The pid of the pidfd in our PID namespace, from /proc/self/fdinfo; kAborted when it has exited.

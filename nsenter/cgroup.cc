@@ -1,0 +1,136 @@
+#include "nsenter/cgroup.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/io.h"
+#include "base/text.h"
+
+namespace nsdebug {
+
+namespace {
+
+/// "cpu,cpuacct" and "cpuacct,cpu" are one hierarchy.
+bool SameControllers(std::string_view one, std::string_view other) {
+  std::vector<std::string_view> first = Split(one, ',');
+  std::vector<std::string_view> second = Split(other, ',');
+  std::sort(first.begin(), first.end());
+  std::sort(second.begin(), second.end());
+  return first == second;
+}
+
+/// Of a v1 mount's super options, "rw,cpu,cpuacct" or "rw,xattr,name=systemd", those that
+/// /proc/PID/cgroup prints.
+std::string ControllersOf(std::string_view super_options) {
+  static constexpr std::string_view kFlags[] = {
+      "rw", "ro", "xattr", "clone_children", "noprefix", "cpuset_v2_mode"};
+  std::string controllers;
+  for (std::string_view option : Split(super_options, ',')) {
+    const bool is_flag =
+        std::find(std::begin(kFlags), std::end(kFlags), option) != std::end(kFlags);
+    if (is_flag || option.starts_with("release_agent=")) continue;
+    if (!controllers.empty()) controllers += ',';
+    controllers += option;
+  }
+  return controllers;
+}
+
+/// mountinfo writes space, tab, newline and backslash as \ooo.
+std::string Unescape(std::string_view text) {
+  std::string plain;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size()) {
+      int value = 0;
+      for (size_t digit = 1; digit <= 3; ++digit) value = value * 8 + (text[i + digit] - '0');
+      plain.push_back(static_cast<char>(value));
+      i += 3;
+    } else {
+      plain.push_back(text[i]);
+    }
+  }
+  return plain;
+}
+
+}  // namespace
+
+std::vector<CgroupMount> ParseCgroupMounts(std::string_view mountinfo) {
+  std::vector<CgroupMount> mounts;
+  for (std::string_view line : Split(mountinfo, '\n')) {
+    // 30 23 0:26 / /sys/fs/cgroup rw,... shared:9 - cgroup2 cgroup2 rw,...
+    const size_t separator = line.find(" - ");
+    if (separator == std::string_view::npos) continue;
+    const std::vector<std::string_view> front = Split(line.substr(0, separator), ' ');
+    const std::vector<std::string_view> back = Split(line.substr(separator + 3), ' ');
+    if (front.size() < 5 || back.size() < 3) continue;
+    const bool v1 = back[0] == "cgroup";
+    if (!v1 && back[0] != "cgroup2") continue;
+    CgroupMount mount{v1 ? ControllersOf(back[2]) : "", Unescape(front[3]), Unescape(front[4])};
+    const bool known = std::any_of(mounts.begin(), mounts.end(), [&](const CgroupMount& other) {
+      return SameControllers(other.controllers, mount.controllers);
+    });
+    if (!known) mounts.push_back(std::move(mount));
+  }
+  return mounts;
+}
+
+Result<std::string> FindCgroupDirectory(const std::vector<CgroupMount>& mounts,
+                                        std::string_view controllers, std::string_view path) {
+  const std::string name =
+      controllers.empty() ? "cgroup v2" : fmt::format("cgroup v1 {}", controllers);
+  for (const CgroupMount& mount : mounts) {
+    if (!SameControllers(mount.controllers, controllers)) continue;
+    const std::string_view root = mount.root == "/" ? std::string_view() : mount.root;
+    const bool inside =
+        path.starts_with(root) && (path.size() == root.size() || path[root.size()] == '/');
+    // "/../x" is what a reader in another cgroup namespace sees: no path to follow.
+    if (!inside || path.find("/..") != std::string_view::npos) {
+      return Fail(Code::kNotFound, fmt::format("{} path {} lies outside what is mounted at {}",
+                                               name, Printable(path), mount.mount_point));
+    }
+    return mount.mount_point + std::string(path.substr(root.size()));
+  }
+  return Fail(Code::kNotFound, fmt::format("the {} hierarchy is not mounted here", name));
+}
+
+Result<std::vector<CgroupMembership>> OpenCgroups(const ProcessHandle& process) {
+  Result<std::string> mountinfo = ReadFile("/proc/self/mountinfo");
+  if (!mountinfo) return Propagate(mountinfo.error(), "join cgroup");
+  Result<std::string> text = process.Read("cgroup");
+  if (!text) return Propagate(text.error(), "join cgroup");
+  const std::vector<CgroupMount> mounts = ParseCgroupMounts(*mountinfo);
+  std::vector<CgroupMembership> cgroups;
+  Error last{Code::kNotFound, "the process is in no cgroup"};
+  for (std::string_view line : Split(*text, '\n')) {
+    const size_t first = line.find(':');
+    const size_t second = first == std::string_view::npos ? first : line.find(':', first + 1);
+    if (second == std::string_view::npos) continue;
+    Result<std::string> directory = FindCgroupDirectory(
+        mounts, line.substr(first + 1, second - first - 1), line.substr(second + 1));
+    if (!directory) {
+      last = directory.error();
+      continue;
+    }
+    Result<UniqueFd> procs = Open(*directory + "/cgroup.procs", O_WRONLY);
+    if (!procs) return Propagate(procs.error(), "join cgroup");
+    cgroups.push_back({std::move(*directory), std::move(*procs)});
+  }
+  if (cgroups.empty()) {
+    return Propagate(last, fmt::format("join cgroup of pid {}", process.pid()));
+  }
+  return cgroups;
+}
+
+Result<void> JoinCgroups(const std::vector<CgroupMembership>& cgroups) {
+  for (const CgroupMembership& cgroup : cgroups) {
+    // "0" is the writer itself, in whichever PID namespace it is.
+    if (Result<void> written = WriteAll(cgroup.procs.get(), "0", cgroup.path + "/cgroup.procs");
+        !written) {
+      return Propagate(written.error(), "join cgroup");
+    }
+  }
+  return {};
+}
+
+}  // namespace nsdebug

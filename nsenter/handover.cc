@@ -1,0 +1,133 @@
+#include "nsenter/handover.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+
+namespace nsdebug {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr int kVersion = 1;
+
+constexpr std::array kCodes = {
+    Code::kInvalidArgument,    Code::kNotFound,      Code::kPermissionDenied,
+    Code::kFailedPrecondition, Code::kAborted,       Code::kUnavailable,
+    Code::kDeadlineExceeded,   Code::kUnimplemented, Code::kResourceExhausted,
+    Code::kInternal,
+};
+
+Code CodeNamed(std::string_view name) {
+  const auto* found =
+      std::find_if(kCodes.begin(), kCodes.end(), [&](Code code) { return CodeName(code) == name; });
+  return found == kCodes.end() ? Code::kInternal : *found;
+}
+
+/// Parses an object of this version that holds none but the known keys.
+json ParseObject(std::string_view text, std::initializer_list<std::string_view> known) {
+  json object = json::parse(text);
+  if (object.at("version") != kVersion) throw std::invalid_argument("another version");
+  for (const auto& item : object.items()) {
+    if (item.key() != "version" &&
+        std::find(known.begin(), known.end(), item.key()) == known.end()) {
+      throw std::invalid_argument("unknown field " + item.key());
+    }
+  }
+  return object;
+}
+
+Target ParseTarget(const json& object, std::vector<UniqueFd> fds) {
+  Target target;
+  object.at("pid").get_to(target.pid);
+  object.at("runtime").get_to(target.runtime);
+  object.at("podNamespace").get_to(target.pod_namespace);
+  object.at("podName").get_to(target.pod_name);
+  object.at("containerName").get_to(target.container_name);
+  object.at("containerId").get_to(target.container_id);
+  object.at("note").get_to(target.note);
+  const json& namespaces = object.at("namespaces");
+  const bool has_process = target.pid > 0;
+  if (fds.size() != namespaces.size() + (has_process ? 1 : 0)) {
+    throw std::invalid_argument("the number of descriptors does not match");
+  }
+  size_t next = 0;
+  if (has_process) target.pidfd = std::move(fds[next++]);
+  for (const json& item : namespaces) {
+    target.namespaces.push_back({item.at("kind").get<std::string>(),
+                                 item.at("path").get<std::string>(), std::move(fds[next++])});
+  }
+  return target;
+}
+
+/// Container names and paths come from outside: bytes that are not UTF-8 must not throw.
+std::string Dump(const json& object) {
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
+std::string EncodeRequest(const ResolveRequest& request) {
+  return Dump({{"version", kVersion},
+               {"kind", request.kind},
+               {"target", request.target},
+               {"container", request.container},
+               {"sandbox", request.sandbox},
+               {"runtimeEndpoint", request.runtime_endpoint},
+               {"dockerHost", request.docker_host}});
+}
+
+Result<ResolveRequest> DecodeRequest(std::string_view text) {
+  try {
+    const json object = ParseObject(
+        text, {"kind", "target", "container", "sandbox", "runtimeEndpoint", "dockerHost"});
+    return ResolveRequest{
+        object.at("kind"),    object.at("target"),          object.at("container"),
+        object.at("sandbox"), object.at("runtimeEndpoint"), object.at("dockerHost")};
+  } catch (const std::exception& e) {
+    return Fail(Code::kInvalidArgument, std::string("malformed request: ") + e.what());
+  }
+}
+
+Result<void> SendTarget(int socket, const Target& target) {
+  std::vector<int> fds;
+  if (target.pidfd.valid()) fds.push_back(target.pidfd.get());
+  json namespaces = json::array();
+  for (const NamespaceHandle& handle : target.namespaces) {
+    namespaces.push_back({{"kind", handle.kind}, {"path", handle.path}});
+    fds.push_back(handle.fd.get());
+  }
+  const json answer = {{"version", kVersion},
+                       {"pid", target.pidfd.valid() ? target.pid : 0},
+                       {"runtime", target.runtime},
+                       {"podNamespace", target.pod_namespace},
+                       {"podName", target.pod_name},
+                       {"containerName", target.container_name},
+                       {"containerId", target.container_id},
+                       {"note", target.note},
+                       {"namespaces", namespaces}};
+  return SendMessage(socket, Dump(answer), fds);
+}
+
+Result<void> SendError(int socket, const Error& error) {
+  return SendMessage(
+      socket,
+      Dump({{"version", kVersion}, {"code", CodeName(error.code)}, {"error", error.message}}));
+}
+
+Result<Target> DecodeAnswer(Message message) {
+  try {
+    const json object =
+        ParseObject(message.bytes, {"code", "error", "pid", "runtime", "podNamespace", "podName",
+                                    "containerName", "containerId", "note", "namespaces"});
+    if (object.contains("error")) {
+      return Fail(CodeNamed(object.at("code").get<std::string>()), object.at("error"));
+    }
+    return ParseTarget(object, std::move(message.fds));
+  } catch (const std::exception& e) {
+    return Fail(Code::kInternal, std::string("malformed answer of ns-resolve: ") + e.what());
+  }
+}
+
+}  // namespace nsdebug

@@ -1,0 +1,57 @@
+// ns-enter: runs a command in the namespaces of a process, container or pod.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "nsenter/enter.h"
+#include "nsenter/explain.h"
+#include "nsenter/find_target.h"
+#include "nsenter/help.h"
+#include "nsenter/options.h"
+#include "nsenter/plan.h"
+#include "nsenter/report.h"
+
+namespace nsdebug {
+namespace {
+
+/// A closed standard descriptor would be the number of the next file we open, and an error message
+/// would be written into that. The stand-ins close on exec: the command finds what we found.
+void OccupyStandardDescriptors() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    // The lowest free number is this one: those before it are taken.
+    (void)::open("/dev/null", O_RDWR | O_CLOEXEC);
+  }
+}
+
+int Print(const std::string& text) {
+  if (Result<void> written = WriteAll(STDOUT_FILENO, text, "stdout"); !written) {
+    return ReportSetupFailure(written.error());
+  }
+  return 0;
+}
+
+int Main(int argc, char* argv[]) {
+  OccupyStandardDescriptors();
+  Result<Options> options = ParseOptions(argc, argv);
+  if (!options) return ReportSetupFailure(options.error());
+  if (options->action == Options::Action::kHelp) return Print(HelpText());
+  if (options->action == Options::Action::kVersion) return Print(VersionText());
+
+  Result<Target> target = FindTarget(*options);
+  if (!target) return ReportSetupFailure(target.error());
+  Result<Plan> plan = MakePlan(*options, &*target);
+  if (!plan) return ReportSetupFailure(plan.error());
+  if (options->action == Options::Action::kExplain) {
+    Result<std::string> text = Explain(*plan, *target, options->json);
+    return text ? Print(*text) : ReportSetupFailure(text.error());
+  }
+  if (!target->note.empty() && !options->quiet) ReportError(target->note);
+  return Enter(*plan);
+}
+
+}  // namespace
+}  // namespace nsdebug
+
+int main(int argc, char* argv[]) { return nsdebug::Main(argc, argv); }
