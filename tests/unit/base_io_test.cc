@@ -1,0 +1,51 @@
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+
+#include "base/io.h"
+
+namespace nsdebug {
+namespace {
+
+TEST(ReadAllTest, RefusesMoreThanItsLimitInsteadOfCutting) {
+  std::array<int, 2> pipe_fds{};
+  ASSERT_EQ(::pipe2(pipe_fds.data(), O_CLOEXEC), 0);
+  UniqueFd read_end(pipe_fds[0]);
+  UniqueFd write_end(pipe_fds[1]);
+  ASSERT_TRUE(WriteAll(write_end.get(), "123456", "pipe"));
+  write_end.Reset();
+  Result<std::string> text = ReadAll(read_end.get(), "pipe", 5);
+  ASSERT_FALSE(text);
+  EXPECT_EQ(text.error().code, Code::kResourceExhausted);
+  EXPECT_EQ(text.error().message, "read pipe: more than 5 bytes");
+}
+
+TEST(OpenTest, AlwaysClosesOnExec) {
+  Result<UniqueFd> fd = Open("/dev/null");
+  ASSERT_TRUE(fd);
+  EXPECT_EQ(::fcntl(fd->get(), F_GETFD), FD_CLOEXEC);
+}
+
+TEST(OpenTest, NamesThePathInItsError) {
+  Result<UniqueFd> fd = Open("/nonexistent/file");
+  ASSERT_FALSE(fd);
+  EXPECT_EQ(fd.error().code, Code::kNotFound);
+  EXPECT_EQ(fd.error().message, "open /nonexistent/file: no such file or directory");
+}
+
+TEST(UniqueFdTest, ClosesOnceAndMovesOwnership) {
+  Result<UniqueFd> fd = Open("/dev/null");
+  ASSERT_TRUE(fd);
+  const int number = fd->get();
+  {
+    UniqueFd owner = std::move(*fd);
+    EXPECT_FALSE(fd->valid());
+    EXPECT_GE(::fcntl(number, F_GETFD), 0);
+  }
+  EXPECT_EQ(::fcntl(number, F_GETFD), -1);
+}
+
+}  // namespace
+}  // namespace nsdebug
