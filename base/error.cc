@@ -79,7 +79,8 @@ std::string ErrnoText(int error_number) {
 }
 
 Failure FailErrno(std::string_view operation, int error_number) {
-  return Fail(CodeOf(error_number), std::string(operation) + ": " + ErrnoText(error_number));
+  return Failure(Error{CodeOf(error_number),
+                       std::string(operation) + ": " + ErrnoText(error_number), error_number});
 }
 
 }  // namespace nsdebug

@@ -30,6 +30,7 @@ std::string_view CodeName(Code code);
 struct Error {
   Code code = Code::kInternal;
   std::string message;
+  int error_number = 0;  ///< errno of the system call that failed; 0 when none did
 };
 
 template <class T>
@@ -38,7 +39,7 @@ using Result = tl::expected<T, Error>;
 using Failure = tl::unexpected<Error>;
 
 [[nodiscard]] inline Failure Fail(Code code, std::string message) {
-  return Failure(Error{code, std::move(message)});
+  return Failure(Error{code, std::move(message), 0});
 }
 
 /// The code that an errno value stands for.

@@ -29,6 +29,7 @@ struct Target {
   std::string pod_name;
   std::string container_name;  ///< empty for the sandbox itself
   std::string container_id;    ///< full id; the sandbox's own for a sandbox
+  std::string process_spec;    ///< the process object of its OCI runtime spec as JSON; may be empty
   std::string note;            ///< one line for the person, e.g. which container was chosen and why
 };
 

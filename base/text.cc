@@ -37,4 +37,19 @@ std::string Printable(std::string_view text, size_t limit) {
   return shown;
 }
 
+std::string UnescapeMountPath(std::string_view text) {
+  std::string path;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\' && i + 3 < text.size()) {
+      int value = 0;
+      for (size_t digit = 1; digit <= 3; ++digit) value = value * 8 + (text[i + digit] - '0');
+      path.push_back(static_cast<char>(value));
+      i += 3;
+    } else {
+      path.push_back(text[i]);
+    }
+  }
+  return path;
+}
+
 }  // namespace nsdebug

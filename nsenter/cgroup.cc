@@ -37,22 +37,6 @@ std::string ControllersOf(std::string_view super_options) {
   return controllers;
 }
 
-/// mountinfo writes space, tab, newline and backslash as \ooo.
-std::string Unescape(std::string_view text) {
-  std::string plain;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\\' && i + 3 < text.size()) {
-      int value = 0;
-      for (size_t digit = 1; digit <= 3; ++digit) value = value * 8 + (text[i + digit] - '0');
-      plain.push_back(static_cast<char>(value));
-      i += 3;
-    } else {
-      plain.push_back(text[i]);
-    }
-  }
-  return plain;
-}
-
 }  // namespace
 
 std::vector<CgroupMount> ParseCgroupMounts(std::string_view mountinfo) {
@@ -66,7 +50,8 @@ std::vector<CgroupMount> ParseCgroupMounts(std::string_view mountinfo) {
     if (front.size() < 5 || back.size() < 3) continue;
     const bool v1 = back[0] == "cgroup";
     if (!v1 && back[0] != "cgroup2") continue;
-    CgroupMount mount{v1 ? ControllersOf(back[2]) : "", Unescape(front[3]), Unescape(front[4])};
+    CgroupMount mount{v1 ? ControllersOf(back[2]) : "", UnescapeMountPath(front[3]),
+                      UnescapeMountPath(front[4])};
     const bool known = std::any_of(mounts.begin(), mounts.end(), [&](const CgroupMount& other) {
       return SameControllers(other.controllers, mount.controllers);
     });

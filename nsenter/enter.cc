@@ -79,7 +79,9 @@ Result<void> EnterTarget(const Plan& plan) {
   // them, nor be reached through its /proc/PID/exe, fd or root (CVE-2019-5736, CVE-2024-21626). The
   // exec ends it, when nothing of ours is left.
   if (!plan.joins.empty()) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  if (Result<void> joined = JoinNamespaces(plan); !joined) return joined;
+  if (Result<void> joined = JoinNamespaces(plan.joins, plan.process ? &*plan.process : nullptr);
+      !joined)
+    return joined;
   Result<UniqueFd> kept = OpenDirectoryToKeep(plan);
   if (!kept) return Propagate(kept.error());
   if (Result<void> changed = ChangeRoot(plan); !changed) return changed;

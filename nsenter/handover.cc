@@ -46,6 +46,7 @@ Target ParseTarget(const json& object, std::vector<UniqueFd> fds) {
   object.at("podName").get_to(target.pod_name);
   object.at("containerName").get_to(target.container_name);
   object.at("containerId").get_to(target.container_id);
+  object.at("processSpec").get_to(target.process_spec);
   object.at("note").get_to(target.note);
   const json& namespaces = object.at("namespaces");
   const bool has_process = target.pid > 0;
@@ -105,6 +106,7 @@ Result<void> SendTarget(int socket, const Target& target) {
                        {"podName", target.pod_name},
                        {"containerName", target.container_name},
                        {"containerId", target.container_id},
+                       {"processSpec", target.process_spec},
                        {"note", target.note},
                        {"namespaces", namespaces}};
   return SendMessage(socket, Dump(answer), fds);
@@ -118,9 +120,9 @@ Result<void> SendError(int socket, const Error& error) {
 
 Result<Target> DecodeAnswer(Message message) {
   try {
-    const json object =
-        ParseObject(message.bytes, {"code", "error", "pid", "runtime", "podNamespace", "podName",
-                                    "containerName", "containerId", "note", "namespaces"});
+    const json object = ParseObject(
+        message.bytes, {"code", "error", "pid", "runtime", "podNamespace", "podName",
+                        "containerName", "containerId", "processSpec", "note", "namespaces"});
     if (object.contains("error")) {
       return Fail(CodeNamed(object.at("code").get<std::string>()), object.at("error"));
     }

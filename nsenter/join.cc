@@ -25,7 +25,8 @@ Failure JoinFailure(const NamespaceJoin& join, int error_number) {
 /// Joins what is still missing, pass by pass.
 class Joiner {
  public:
-  explicit Joiner(const Plan& plan) : plan_(plan), joined_(plan.joins.size(), false) {}
+  Joiner(const std::vector<NamespaceJoin>& joins, const ProcessHandle* process)
+      : joins_(joins), process_(process), joined_(joins.size(), false) {}
 
   Result<void> Run() {
     // First without the user namespace and without minding errors: what our present privileges can
@@ -39,19 +40,19 @@ class Joiner {
  private:
   void JoinWhatIsAllowed(int mask) {
     int by_pidfd = 0;
-    for (size_t i = 0; i < plan_.joins.size(); ++i) {
-      if (Pending(i, mask) && !plan_.joins[i].fd.valid()) by_pidfd |= plan_.joins[i].type->flag;
+    for (size_t i = 0; i < joins_.size(); ++i) {
+      if (Pending(i, mask) && !joins_[i].fd.valid()) by_pidfd |= joins_[i].type->flag;
     }
     // One call joins all of them or none (Linux 5.8).
-    if (by_pidfd != 0 && ::setns(plan_.process->pidfd(), by_pidfd) == 0) {
-      for (size_t i = 0; i < plan_.joins.size(); ++i) {
-        if (!plan_.joins[i].fd.valid() && (by_pidfd & plan_.joins[i].type->flag) != 0) {
+    if (by_pidfd != 0 && ::setns(process_->pidfd(), by_pidfd) == 0) {
+      for (size_t i = 0; i < joins_.size(); ++i) {
+        if (!joins_[i].fd.valid() && (by_pidfd & joins_[i].type->flag) != 0) {
           joined_[i] = true;
         }
       }
     }
-    for (size_t i = 0; i < plan_.joins.size(); ++i) {
-      const NamespaceJoin& join = plan_.joins[i];
+    for (size_t i = 0; i < joins_.size(); ++i) {
+      const NamespaceJoin& join = joins_[i];
       if (!Pending(i, mask) || !join.fd.valid()) continue;
       joined_[i] = ::setns(join.fd.get(), join.type->flag) == 0;
     }
@@ -60,19 +61,19 @@ class Joiner {
   /// One by one: the way for kernels before 5.8, and what finds out which one is refused. All files
   /// are opened first, because behind a join they may no longer be ours to open.
   Result<void> JoinRest() {
-    std::vector<UniqueFd> opened(plan_.joins.size());
-    for (size_t i = 0; i < plan_.joins.size(); ++i) {
-      if (!Pending(i, ~0) || plan_.joins[i].fd.valid()) continue;
-      Result<UniqueFd> fd = plan_.process->OpenNamespace(*plan_.joins[i].type);
+    std::vector<UniqueFd> opened(joins_.size());
+    for (size_t i = 0; i < joins_.size(); ++i) {
+      if (!Pending(i, ~0) || joins_[i].fd.valid()) continue;
+      Result<UniqueFd> fd = process_->OpenNamespace(*joins_[i].type);
       if (!fd) {
-        return Propagate(fd.error(), fmt::format("join {} namespace of {}",
-                                                 plan_.joins[i].type->name, plan_.joins[i].object));
+        return Propagate(fd.error(), fmt::format("join {} namespace of {}", joins_[i].type->name,
+                                                 joins_[i].object));
       }
       opened[i] = std::move(*fd);
     }
     for (bool with_user : {false, true}) {
-      for (size_t i = 0; i < plan_.joins.size(); ++i) {
-        const NamespaceJoin& join = plan_.joins[i];
+      for (size_t i = 0; i < joins_.size(); ++i) {
+        const NamespaceJoin& join = joins_[i];
         if (!Pending(i, with_user ? ~0 : ~CLONE_NEWUSER)) continue;
         const int fd = join.fd.valid() ? join.fd.get() : opened[i].get();
         joined_[i] = ::setns(fd, join.type->flag) == 0;
@@ -83,15 +84,18 @@ class Joiner {
   }
 
   bool Pending(size_t index, int mask) const {
-    return !joined_[index] && (plan_.joins[index].type->flag & mask) != 0;
+    return !joined_[index] && (joins_[index].type->flag & mask) != 0;
   }
 
-  const Plan& plan_;
+  const std::vector<NamespaceJoin>& joins_;
+  const ProcessHandle* process_;
   std::vector<bool> joined_;
 };
 
 }  // namespace
 
-Result<void> JoinNamespaces(const Plan& plan) { return Joiner(plan).Run(); }
+Result<void> JoinNamespaces(const std::vector<NamespaceJoin>& joins, const ProcessHandle* process) {
+  return Joiner(joins, process).Run();
+}
 
 }  // namespace nsdebug

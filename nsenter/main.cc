@@ -11,6 +11,7 @@
 #include "nsenter/options.h"
 #include "nsenter/plan.h"
 #include "nsenter/report.h"
+#include "nsenter/session/session.h"
 
 namespace nsdebug {
 namespace {
@@ -41,6 +42,10 @@ int Main(int argc, char* argv[]) {
 
   Result<Target> target = FindTarget(*options);
   if (!target) return ReportSetupFailure(target.error());
+  if (options->session && options->action == Options::Action::kRun) {
+    if (!target->note.empty() && !options->quiet) ReportError(target->note);
+    return RunSession(*options->session, &*target, {.starter_fd = options->starter_fd});
+  }
   Result<Plan> plan = MakePlan(*options, &*target);
   if (!plan) return ReportSetupFailure(plan.error());
   if (options->action == Options::Action::kExplain) {

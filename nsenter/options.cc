@@ -6,6 +6,7 @@
 #include <climits>
 
 #include "base/text.h"
+#include "nsenter/session/session_options.h"
 
 namespace nsdebug {
 
@@ -59,6 +60,19 @@ constexpr option kLongOptions[] = {
     {"docker-host", required_argument, nullptr, kDockerHost},
     {"new", required_argument, nullptr, kNew},
     {"explain", no_argument, nullptr, kExplain},
+    {"view", required_argument, nullptr, SessionOptions::kView},
+    {"profile", required_argument, nullptr, SessionOptions::kProfile},
+    {"cap-add", required_argument, nullptr, SessionOptions::kCapAdd},
+    {"cap-drop", required_argument, nullptr, SessionOptions::kCapDrop},
+    {"toolbox", required_argument, nullptr, SessionOptions::kToolbox},
+    {"setenv", required_argument, nullptr, SessionOptions::kSetEnv},
+    {"tty", no_argument, nullptr, SessionOptions::kTty},
+    {"memory", required_argument, nullptr, SessionOptions::kMemory},
+    {"pids", required_argument, nullptr, SessionOptions::kPids},
+    {"cpus", required_argument, nullptr, SessionOptions::kCpus},
+    {"cgroup-parent", required_argument, nullptr, SessionOptions::kCgroupParent},
+    {"timeout", required_argument, nullptr, SessionOptions::kTimeout},
+    {"starter-fd", required_argument, nullptr, SessionOptions::kStarterFd},
     {"output", required_argument, nullptr, 'o'},
     {"quiet", no_argument, nullptr, 'q'},
     {"help", no_argument, nullptr, 'h'},
@@ -72,6 +86,10 @@ constexpr option kLongOptions[] = {
 constexpr const char kShortOptions[] = "+:at:m::u::i::n::N:p::C::U::T::S:G:r::w::W::eFZo:qhVc";
 constexpr const char kShortOptionsAfterPod[] =
     "+:at:m::u::i::n::N:p::C::U::T::S:G:r::w::W::eFZo:qhVc:";
+
+// What a session joins when no namespace is named. Mount and user namespace follow from the view.
+constexpr int kSessionNamespaces =
+    CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWTIME;
 
 /// "-nFILE" and "-n=FILE" mean the same to nsenter.
 std::string OptionalArgument() {
@@ -122,7 +140,9 @@ class Parser {
     }
     if (key == '?' || key == ':') return Refuse(key, argv);
     if (TakeTarget(key)) return target_error_;
-    return TakeOther(key);
+    Result<bool> taken = session_.Take(key, optarg);
+    if (!taken) return Usage(taken.error().message);
+    return *taken ? Result<void>() : TakeOther(key);
   }
 
   /// Whether the key is one of the options that name a target.
@@ -295,7 +315,61 @@ class Parser {
       return Usage("--wd and --wdns exclude each other");
     }
     if (output_ && !explain_) return Usage("--output goes with --explain");
+    const bool resolved = options_.target_kind != Options::TargetKind::kNone &&
+                          options_.target_kind != Options::TargetKind::kPid;
+    if (session_.given() || (resolved && !AnyNamespace() && PlainOption().empty())) {
+      return MakeSession();
+    }
     if (node_ && !AnyNamespace()) options_.all = true;
+    return {};
+  }
+
+  /// An option that only a plain join has; empty when none was given.
+  std::string_view PlainOption() const {
+    if (options_.net_socket) return "--net-socket";
+    if (options_.user_parent) return "--user-parent";
+    if (options_.new_namespaces != 0) return "--new";
+    if (options_.preserve_credentials) return "--preserve-credentials";
+    if (options_.keep_caps) return "--keep-caps";
+    if (options_.root) return "--root";
+    if (options_.working_directory) return "--wd";
+    if (options_.environment) return "--env";
+    if (options_.no_fork) return "--no-fork";
+    if (options_.follow_context) return "--follow-context";
+    return {};
+  }
+
+  Result<void> MakeSession() {
+    if (options_.target_kind == Options::TargetKind::kNone) {
+      return Usage("a session needs a target: --target, --pod, --container, --docker or --node");
+    }
+    if (const std::string_view plain = PlainOption(); !plain.empty()) {
+      return Usage(
+          fmt::format("{} goes with a plain join: leave --view, --profile and the other "
+                      "options of sessions out",
+                      plain));
+    }
+    Result<SessionSpec> spec = session_.Make();
+    if (!spec) return Usage(spec.error().message);
+    spec->namespaces = options_.all || !AnyNamespace() ? kSessionNamespaces : 0;
+    for (size_t i = 0; i < kNamespaceTypes.size(); ++i) {
+      if (!options_.namespaces[i].source.empty()) {
+        return Usage(fmt::format("--{}=FILE goes with a plain join, not with a session",
+                                 kNamespaceTypes[i].option));
+      }
+      if (options_.namespaces[i].wanted) spec->namespaces |= kNamespaceTypes[i].flag;
+    }
+    for (const auto& id : {options_.setuid, options_.setgid}) {
+      if (id && id->follow) return Usage("a session takes --setuid and --setgid as numbers");
+    }
+    if (options_.setuid) spec->uid = options_.setuid->value;
+    if (options_.setgid) spec->gid = options_.setgid->value;
+    spec->working_directory = options_.working_directory_inside;
+    spec->join_target_cgroup = options_.join_cgroup;
+    spec->command = options_.command;
+    if (Result<void> checked = CheckSpec(*spec); !checked) return Usage(checked.error().message);
+    options_.session = std::move(*spec);
+    options_.starter_fd = session_.starter_fd();
     return {};
   }
 
@@ -338,6 +412,7 @@ class Parser {
   }
 
   Options options_;
+  SessionOptions session_;
   std::string container_;
   bool explain_ = false;
   bool output_ = false;

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "nsenter/namespace.h"
+#include "nsenter/session/session_spec.h"
 
 namespace nsdebug {
 
@@ -62,6 +63,12 @@ struct Options {
   bool join_cgroup = false;
 
   std::vector<std::string> command;  ///< empty: the shell
+
+  /// Set when this is a session, with a view, a profile and containment, rather than a plain join
+  /// as nsenter does it: for pods and containers, unless namespaces are named, and whenever one of
+  /// the options of sessions is given.
+  std::optional<SessionSpec> session;
+  int starter_fd = -1;
 };
 
 /// Parses as getopt_long(3) does: options end at the first other word or at "--", long names may be

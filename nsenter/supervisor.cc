@@ -1,6 +1,6 @@
 #include "nsenter/supervisor.h"
 
-#include <signal.h>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -20,15 +20,15 @@ namespace {
 // is in our group, has had its own.
 constexpr std::array kTerminalSignals = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGWINCH};
 
-bool CommandHasIt(int signal_number, const siginfo_t& info, pid_t command) {
-  const bool from_kernel = info.si_code > 0;
+bool CommandHasIt(const signalfd_siginfo& info, pid_t command) {
+  const bool from_kernel = info.ssi_code > 0;
   if (from_kernel) {
-    return std::find(kTerminalSignals.begin(), kTerminalSignals.end(), signal_number) !=
-           kTerminalSignals.end();
+    return std::find(kTerminalSignals.begin(), kTerminalSignals.end(),
+                     static_cast<int>(info.ssi_signo)) != kTerminalSignals.end();
   }
   // A command that signals its own process group must not get it back, or it could go round
   // forever.
-  return info.si_pid == command;
+  return static_cast<pid_t>(info.ssi_pid) == command;
 }
 
 /// Stops us as the command was stopped, so that a shell's job control sees it; on continuing,
@@ -38,40 +38,88 @@ void StopLikeCommand(pid_t command) {
   ::kill(command, SIGCONT);
 }
 
-WaitStatus WaitForCommand(pid_t command, const sigset_t& all) {
-  for (;;) {
-    siginfo_t info{};
-    const int signal_number = ::sigwaitinfo(&all, &info);
-    if (signal_number < 0) continue;  // EINTR after SIGSTOP and SIGCONT
-    if (signal_number != SIGCHLD) {
-      if (!CommandHasIt(signal_number, info, command)) ::kill(command, signal_number);
-      continue;
-    }
-    WaitStatus status = 0;
-    while (::waitpid(command, &status, WNOHANG | WUNTRACED) == command) {
-      if (!WIFSTOPPED(status)) return status;
-      StopLikeCommand(command);
-    }
-  }
+}  // namespace
+
+SignalState::SignalState() {
+  // Blocked signals wait to be read, also those that our starter had us ignore.
+  sigset_t all;
+  ::sigfillset(&all);
+  ::sigprocmask(SIG_SETMASK, &all, &inherited_mask_);
+  // An inherited "ignore" would reap children behind our back and lose their status.
+  struct sigaction default_action {};
+  default_action.sa_handler = SIG_DFL;
+  ::sigaction(SIGCHLD, &default_action, &inherited_child_action_);
 }
 
-}  // namespace
+void SignalState::Restore() const {
+  ::sigaction(SIGCHLD, &inherited_child_action_, nullptr);
+  ::sigprocmask(SIG_SETMASK, &inherited_mask_, nullptr);
+}
+
+Result<Supervisor> Supervisor::Create(bool reap_all) {
+  Supervisor supervisor(reap_all);
+  sigset_t all;
+  ::sigfillset(&all);
+  supervisor.signals_ = UniqueFd(::signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!supervisor.signals_.valid()) return FailErrno("signalfd");
+  return supervisor;
+}
+
+std::optional<WaitStatus> Supervisor::Handle(const Observer& observer) {
+  std::optional<WaitStatus> ended;
+  signalfd_siginfo info{};
+  while (::read(signals_.get(), &info, sizeof(info)) == sizeof(info)) {
+    if (info.ssi_signo == SIGCHLD) {
+      if (std::optional<WaitStatus> status = Reap()) ended = status;
+      continue;
+    }
+    if (observer) observer(info);
+    // Never kill(-1, ...): without a child there is nobody to send it to.
+    if (child_ > 0 && !CommandHasIt(info, child_)) {
+      ::kill(child_, static_cast<int>(info.ssi_signo));
+    }
+  }
+  return ended;
+}
+
+std::optional<WaitStatus> Supervisor::Reap() {
+  std::optional<WaitStatus> ended;
+  while (reap_all_ || child_ > 0) {
+    WaitStatus status = 0;
+    const pid_t pid = ::waitpid(reap_all_ ? -1 : child_, &status, WNOHANG | WUNTRACED);
+    if (pid <= 0) {
+      all_reaped_ = pid < 0 && errno == ECHILD;
+      return ended;
+    }
+    if (pid != child_) continue;
+    if (WIFSTOPPED(status)) {
+      StopLikeCommand(child_);
+    } else {
+      ended = status;
+      child_ = -1;  // its number may be another process's now
+    }
+  }
+  return ended;
+}
+
+std::optional<WaitStatus> Supervisor::WaitForEvent(const Observer& observer) {
+  pollfd ready{signals_.get(), POLLIN, 0};
+  ::poll(&ready, 1, -1);
+  return Handle(observer);
+}
+
+WaitStatus Supervisor::Wait(const Observer& observer) {
+  for (;;) {
+    if (std::optional<WaitStatus> status = WaitForEvent(observer)) return *status;
+  }
+}
 
 Result<WaitStatus> Supervise(const ChildMain& child_main) {
   Result<UniqueFd> own_pidfd = OpenPidfd(::getpid());
   if (!own_pidfd) return Propagate(own_pidfd.error());
-  // Blocked signals wait for sigwaitinfo(2), also those that arrive before it, and those that our
-  // starter had us ignore.
-  sigset_t all;
-  sigset_t inherited;
-  ::sigfillset(&all);
-  ::sigprocmask(SIG_SETMASK, &all, &inherited);
-  // An inherited "ignore" would reap the command behind our back and lose its status.
-  struct sigaction default_action {};
-  default_action.sa_handler = SIG_DFL;
-  struct sigaction inherited_child_action {};
-  ::sigaction(SIGCHLD, &default_action, &inherited_child_action);
-
+  const SignalState signals;
+  Result<Supervisor> supervisor = Supervisor::Create(false);
+  if (!supervisor) return Propagate(supervisor.error());
   const pid_t command = ::fork();
   if (command < 0) {
     if (errno == ENOMEM) {
@@ -82,11 +130,11 @@ Result<WaitStatus> Supervise(const ChildMain& child_main) {
     return FailErrno("fork");
   }
   if (command == 0) {
-    ::sigaction(SIGCHLD, &inherited_child_action, nullptr);
-    ::sigprocmask(SIG_SETMASK, &inherited, nullptr);
+    signals.Restore();
     ::_exit(child_main(own_pidfd->get()));
   }
-  return WaitForCommand(command, all);
+  supervisor->Watch(command);
+  return supervisor->Wait();
 }
 
 void DieWithParent(int parent_pidfd) {

@@ -9,10 +9,14 @@ import subprocess
 import sys
 import time
 
-CASES = {
-    "-n -p": ["-n", "-p"],
-    "-a": ["-a"],
-}
+# Name, options of nsenter, options of ns-enter. The container view of a target that is no container
+# joins the cgroups of whatever the target is in.
+CASES = [
+    ("-n -p", ["-n", "-p"], ["-n", "-p"]),
+    ("-a", ["-a"], ["-a"]),
+    ("toolbox view", ["-a"], ["--view", "toolbox"]),
+    ("container view", ["-a"], ["--view", "container"]),
+]
 
 
 def start_target() -> subprocess.Popen:
@@ -48,14 +52,14 @@ def main() -> None:
     target = start_target()
     try:
         pid = str(pid_inside(target))
-        for name, options in CASES.items():
+        for name, *options in CASES:
             times: dict[str, list[float]] = {program: [] for program in programs}
             for _ in range(rounds):
-                for program, path in programs.items():
-                    times[program].append(run_once([path, "-t", pid, *options, "/bin/true"]))
+                for (program, path), words in zip(programs.items(), options):
+                    times[program].append(run_once([path, "-t", pid, *words, "/bin/true"]))
             median = {program: statistics.median(values) for program, values in times.items()}
             ratio = median["ns-enter"] / median["nsenter"]
-            print(f"enter {name:6} nsenter {median['nsenter']:.2f} ms, "
+            print(f"enter {name:14} nsenter {median['nsenter']:.2f} ms, "
                   f"ns-enter {median['ns-enter']:.2f} ms, ratio {ratio:.2f}")
     finally:
         target.stdin.close()

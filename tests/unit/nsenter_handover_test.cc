@@ -79,7 +79,7 @@ TEST(HandoverTest, RefusesAnAnswerWithoutItsDescriptors) {
   Message message;
   message.bytes =
       R"({"version":1,"pid":7,"runtime":"","podNamespace":"","podName":"","containerName":"",)"
-      R"("containerId":"","note":"","namespaces":[]})";
+      R"("containerId":"","processSpec":"","note":"","namespaces":[]})";
   Result<Target> decoded = DecodeAnswer(std::move(message));
   ASSERT_FALSE(decoded);
   EXPECT_THAT(decoded.error().message, testing::HasSubstr("descriptors does not match"));

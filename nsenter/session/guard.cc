@@ -1,0 +1,214 @@
+#include "nsenter/session/guard.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "base/io.h"
+#include "base/message_socket.h"
+#include "base/process.h"
+#include "base/text.h"
+
+namespace nsdebug {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How long a session's init may take to reap what was killed.
+constexpr int kReapTimeoutMs = 2000;
+// Bounds the hunt for processes that fork while they are killed.
+constexpr auto kHuntTimeout = std::chrono::milliseconds(5000);
+
+std::vector<pid_t> ChildrenOf(pid_t pid) {
+  std::vector<pid_t> children;
+  Result<std::string> text = ReadFile(fmt::format("/proc/{0}/task/{0}/children", pid));
+  if (!text) return children;
+  for (std::string_view word : Split(*text, ' ')) {
+    if (auto child = ParseNumber(word, INT32_MAX)) children.push_back(static_cast<pid_t>(*child));
+  }
+  return children;
+}
+
+void KillTree(pid_t pid, std::vector<UniqueFd>* killed) {
+  for (pid_t child : ChildrenOf(pid)) {
+    // Stopped first, so that it makes no further children while we look at those it has.
+    Result<UniqueFd> pidfd = OpenPidfd(child);
+    if (!pidfd) continue;
+    (void)SendSignal(pidfd->get(), SIGSTOP);
+    KillTree(child, killed);
+    (void)SendSignal(pidfd->get(), SIGKILL);
+    killed->push_back(std::move(*pidfd));
+  }
+}
+
+/// Without a cgroup of its own a session is the tree below its init, which as a subreaper also has
+/// the daemons in it.
+void KillDescendants(int init_pidfd) {
+  const auto deadline = Clock::now() + kHuntTimeout;
+  Result<pid_t> init = PidOf(init_pidfd);
+  while (init && !HasExited(init_pidfd) && Clock::now() < deadline) {
+    std::vector<UniqueFd> killed;
+    KillTree(*init, &killed);
+    if (killed.empty()) return;
+    for (const UniqueFd& pidfd : killed) {
+      pollfd exit{pidfd.get(), POLLIN, 0};
+      ::poll(&exit, 1, kReapTimeoutMs);
+    }
+  }
+}
+
+bool WaitForExit(int pidfd, int timeout_ms) {
+  pollfd exit{pidfd, POLLIN, 0};
+  return ::poll(&exit, 1, timeout_ms) > 0;
+}
+
+/// The guard itself: a process in the node's namespaces, privileged, that runs nothing of the
+/// target.
+class GuardProcess {
+ public:
+  GuardProcess(const GuardWatch& watch, int control, int parent_pidfd)
+      : watch_(watch), control_(control), parent_(parent_pidfd) {}
+
+  [[noreturn]] void Run() {
+    // Out of the terminal's reach: its signals and its hang-up are for the command.
+    ::setsid();
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (::chdir("/") != 0) ::_exit(1);
+    SaveTerminal();
+    CloseEverythingElse();
+    WatchUntilOver();
+    if (HasExited(parent_)) RestoreTerminal();
+    EndSession(watch_.cgroup, init_pidfd_.get());
+    ::_exit(0);
+  }
+
+ private:
+  void SaveTerminal() {
+    has_terminal_ = watch_.terminal_fd >= 0 && ::tcgetattr(watch_.terminal_fd, &settings_) == 0;
+  }
+
+  void RestoreTerminal() {
+    // We are in another session, so the kernel does not take us for a background job here.
+    if (has_terminal_) ::tcsetattr(watch_.terminal_fd, TCSANOW, &settings_);
+  }
+
+  /// Standard streams included: a pipe that the guard holds would never be at its end.
+  void CloseEverythingElse() {
+    std::vector<int> kept = {control_, parent_};
+    if (watch_.starter_fd >= 0) kept.push_back(watch_.starter_fd);
+    if (has_terminal_) kept.push_back(watch_.terminal_fd);
+    std::sort(kept.begin(), kept.end());
+    unsigned next = 0;
+    for (int fd : kept) {
+      if (static_cast<unsigned>(fd) > next) {
+        ::close_range(next, static_cast<unsigned>(fd) - 1, 0);
+      }
+      next = static_cast<unsigned>(fd) + 1;
+    }
+    ::close_range(next, ~0U, 0);
+  }
+
+  void WatchUntilOver() {
+    UniqueFd timer = StartTimer();
+    for (;;) {
+      std::array<pollfd, 4> watched = {{{control_, POLLIN, 0},
+                                        {parent_, POLLIN, 0},
+                                        {watch_.starter_fd, POLLIN, 0},
+                                        {timer.get(), POLLIN, 0}}};
+      if (::poll(watched.data(), watched.size(), -1) < 0) continue;
+      if (watched[1].revents != 0) return;
+      if (watched[0].revents != 0 && !TakeMessage()) return;
+      if (watched[2].revents != 0) return Announce(Guard::kStarterGone);
+      if (watched[3].revents != 0) return Announce(Guard::kDeadline);
+    }
+  }
+
+  UniqueFd StartTimer() const {
+    if (watch_.deadline.count() == 0) return UniqueFd();
+    UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
+    itimerspec when{};
+    when.it_value.tv_sec = watch_.deadline.count() / 1000;
+    when.it_value.tv_nsec = watch_.deadline.count() % 1000 * 1'000'000;
+    ::timerfd_settime(timer.get(), 0, &when, nullptr);
+    return timer;
+  }
+
+  bool TakeMessage() {
+    Result<Message> message = ReceiveMessage(control_, 0);
+    if (!message || message->fds.empty()) return false;
+    init_pidfd_ = std::move(message->fds[0]);
+    return true;
+  }
+
+  void Announce(const char* cause) { (void)SendMessage(control_, cause); }
+
+  const GuardWatch& watch_;
+  int control_;
+  int parent_;
+  UniqueFd init_pidfd_;
+  bool has_terminal_ = false;
+  termios settings_{};
+};
+
+}  // namespace
+
+Result<Guard> Guard::Start(const GuardWatch& watch) {
+  Result<MessageSocketPair> control = MakeMessageSocketPair();
+  if (!control) return Propagate(control.error());
+  Result<UniqueFd> own_pidfd = OpenPidfd(::getpid());
+  if (!own_pidfd) return Propagate(own_pidfd.error());
+  const pid_t pid = ::fork();
+  if (pid < 0) return FailErrno("start the session's guard");
+  if (pid == 0) {
+    GuardProcess(watch, control->second.get(), own_pidfd->get()).Run();
+  }
+  return Guard(pid, std::move(control->first));
+}
+
+Result<void> Guard::WatchInit(int init_pidfd) {
+  return SendMessage(control_.get(), "init", {init_pidfd});
+}
+
+std::string Guard::TakeCause() {
+  Result<Message> message = ReceiveMessage(control_.get(), 0);
+  return message ? message->bytes : std::string();
+}
+
+bool Guard::Finish() {
+  control_.Reset();
+  int status = 0;
+  while (::waitpid(pid_, &status, 0) < 0) {
+    if (errno != EINTR) return false;
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+void EndSession(const std::optional<SessionCgroup>& cgroup, int init_pidfd) {
+  if (cgroup) {
+    (void)cgroup->KillCommand();
+  } else if (init_pidfd >= 0) {
+    KillDescendants(init_pidfd);
+  }
+  if (init_pidfd >= 0 && !WaitForExit(init_pidfd, kReapTimeoutMs)) {
+    (void)SendSignal(init_pidfd, SIGKILL);
+    WaitForExit(init_pidfd, kReapTimeoutMs);
+  }
+  if (cgroup) {
+    (void)cgroup->KillAll();
+    (void)cgroup->Remove();
+  }
+}
+
+}  // namespace nsdebug

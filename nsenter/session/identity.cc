@@ -1,0 +1,199 @@
+#include "nsenter/session/identity.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "base/io.h"
+#include "base/text.h"
+
+namespace nsdebug {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr size_t kMaxGroups = 65536;  // NGROUPS_MAX
+
+CapabilitySet SpecSet(const json& capabilities, const char* name) {
+  CapabilitySet set = 0;
+  if (!capabilities.contains(name) || capabilities[name].is_null()) return set;
+  for (const json& capability : capabilities[name]) {
+    // A capability this kernel does not have, nobody can hold.
+    if (Result<CapabilitySet> bit = ParseCapability(capability.get<std::string>())) set |= *bit;
+  }
+  return set;
+}
+
+std::vector<std::string> Variables(std::string_view environ) {
+  std::vector<std::string> variables;
+  for (std::string_view variable : Split(environ, '\0')) {
+    const size_t equals = variable.find('=');
+    if (equals != std::string_view::npos && equals > 0) variables.emplace_back(variable);
+  }
+  return variables;
+}
+
+/// The words behind "Name:" in a /proc/PID/status.
+std::vector<std::string_view> StatusField(std::string_view status, std::string_view name) {
+  for (std::string_view line : Split(status, '\n')) {
+    if (!line.starts_with(name) || line.substr(name.size(), 1) != ":") continue;
+    std::vector<std::string_view> words;
+    line.remove_prefix(name.size() + 1);
+    size_t start = 0;
+    while ((start = line.find_first_not_of(" \t", start)) != std::string_view::npos) {
+      const size_t end = line.find_first_of(" \t", start);
+      words.push_back(line.substr(start, end - start));
+      if (end == std::string_view::npos) break;
+      start = end;
+    }
+    return words;
+  }
+  return {};
+}
+
+CapabilitySet StatusSet(std::string_view status, std::string_view name) {
+  const std::vector<std::string_view> words = StatusField(status, name);
+  return words.empty() ? 0 : std::strtoull(std::string(words[0]).c_str(), nullptr, 16);
+}
+
+/// "cri-containerd.apparmor.d (enforce)" to the name alone.
+std::string LabelName(std::string label) {
+  while (!label.empty() && (label.back() == '\n' || label.back() == '\0')) label.pop_back();
+  const size_t mode = label.rfind(" (");
+  return mode == std::string::npos ? label : label.substr(0, mode);
+}
+
+void ReadLabels(const ProcessHandle& process, Identity* identity) {
+  if (::access("/sys/fs/selinux/enforce", F_OK) == 0) {
+    if (Result<std::string> context = process.Read("attr/current")) {
+      identity->selinux_context = LabelName(std::move(*context));
+    }
+  }
+  if (Result<std::string> label = process.Read("attr/apparmor/current")) {
+    identity->apparmor_label = LabelName(std::move(*label));
+  }
+}
+
+Result<void> WriteLabel(const char* file, const std::string& label) {
+  Result<UniqueFd> fd = Open(file, O_WRONLY);
+  if (!fd) return Propagate(fd.error(), "take the target's security label");
+  return WriteAll(fd->get(), label, file);
+}
+
+Result<void> SetLabels(const Identity& identity) {
+  if (!identity.selinux_context.empty()) {
+    return WriteLabel("/proc/thread-self/attr/exec", identity.selinux_context);
+  }
+  if (identity.apparmor_label.empty() || identity.apparmor_label == "unconfined") return {};
+  return WriteLabel("/proc/thread-self/attr/apparmor/exec", "exec " + identity.apparmor_label);
+}
+
+}  // namespace
+
+Result<Identity> ParseProcessSpec(const std::string& text) {
+  try {
+    const json process = json::parse(text);
+    Identity identity;
+    const json user = process.value("user", json::object());
+    identity.uid = user.value("uid", 0u);
+    identity.gid = user.value("gid", 0u);
+    for (const json& gid : user.value("additionalGids", json::array())) {
+      if (identity.groups.size() >= kMaxGroups) throw std::invalid_argument("too many groups");
+      identity.groups.push_back(gid.get<gid_t>());
+    }
+    const json capabilities = process.value("capabilities", json::object());
+    identity.capabilities = {.bounding = SpecSet(capabilities, "bounding"),
+                             .permitted = SpecSet(capabilities, "permitted"),
+                             .effective = SpecSet(capabilities, "effective"),
+                             .inheritable = SpecSet(capabilities, "inheritable"),
+                             .ambient = SpecSet(capabilities, "ambient")};
+    identity.no_new_privs = process.value("noNewPrivileges", false);
+    identity.environment = process.value("env", std::vector<std::string>());
+    identity.working_directory = process.value("cwd", std::string("/"));
+    return identity;
+  } catch (const std::exception& e) {
+    return Fail(Code::kInternal,
+                std::string("the runtime's process spec is malformed: ") + e.what());
+  }
+}
+
+Result<Identity> ParseProcessStatus(const std::string& status, const std::string& environ) {
+  Identity identity;
+  const auto id = [&](std::string_view name) -> std::optional<uint64_t> {
+    const std::vector<std::string_view> words = StatusField(status, name);
+    // real, effective, saved, file system
+    return words.size() == 4 ? ParseNumber(words[1], UINT32_MAX - 1) : std::nullopt;
+  };
+  const auto uid = id("Uid");
+  const auto gid = id("Gid");
+  if (!uid || !gid) return Fail(Code::kInternal, "read the target's user: malformed status");
+  identity.uid = static_cast<uid_t>(*uid);
+  identity.gid = static_cast<gid_t>(*gid);
+  for (std::string_view word : StatusField(status, "Groups")) {
+    if (auto group = ParseNumber(word, UINT32_MAX)) {
+      identity.groups.push_back(static_cast<gid_t>(*group));
+    }
+  }
+  identity.capabilities = {.bounding = StatusSet(status, "CapBnd"),
+                           .permitted = StatusSet(status, "CapPrm"),
+                           .effective = StatusSet(status, "CapEff"),
+                           .inheritable = StatusSet(status, "CapInh"),
+                           .ambient = StatusSet(status, "CapAmb")};
+  const std::vector<std::string_view> no_new_privs = StatusField(status, "NoNewPrivs");
+  identity.no_new_privs = !no_new_privs.empty() && no_new_privs[0] == "1";
+  identity.environment = Variables(environ);
+  return identity;
+}
+
+Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::string& process_spec) {
+  Result<Identity> identity;
+  if (!process_spec.empty()) {
+    identity = ParseProcessSpec(process_spec);
+  } else {
+    Result<std::string> status = process.Read("status");
+    if (!status) return Propagate(status.error());
+    Result<std::string> environ = process.Read("environ");
+    if (!environ) return Propagate(environ.error());
+    identity = ParseProcessStatus(*status, *environ);
+  }
+  if (identity) ReadLabels(process, &*identity);
+  return identity;
+}
+
+Result<void> AssumeIdentity(const Identity& identity) {
+  if (Result<void> set = SetLabels(identity); !set) return set;
+  if (Result<void> dropped = DropBounding(identity.capabilities.bounding); !dropped) return dropped;
+  if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return FailErrno("keep capabilities: prctl");
+  if (::setgroups(identity.groups.size(), identity.groups.data()) != 0) {
+    return FailErrno("set supplementary groups");
+  }
+  if (::setresgid(identity.gid, identity.gid, identity.gid) != 0) {
+    return FailErrno(fmt::format("set group {}", identity.gid));
+  }
+  if (::setresuid(identity.uid, identity.uid, identity.uid) != 0) {
+    return FailErrno(fmt::format("set user {}", identity.uid));
+  }
+  // With the user's own rights: a directory only root may enter is refused, as the runtime does.
+  if (::chdir(identity.working_directory.c_str()) != 0) {
+    return FailErrno("enter working directory " + Printable(identity.working_directory));
+  }
+  if (Result<void> applied = ApplySets(identity.capabilities); !applied) return applied;
+  ::clearenv();
+  for (const std::string& variable : identity.environment) {
+    const size_t equals = variable.find('=');
+    if (equals == std::string::npos) continue;
+    ::setenv(variable.substr(0, equals).c_str(), variable.substr(equals + 1).c_str(), 1);
+  }
+  if (identity.no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return FailErrno("set no_new_privs");
+  }
+  return {};
+}
+
+}  // namespace nsdebug

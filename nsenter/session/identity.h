@@ -1,0 +1,43 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "nsenter/capabilities.h"
+#include "nsenter/process_handle.h"
+
+namespace nsdebug {
+
+/// Who a command is and where it starts: what execve(2) keeps.
+struct Identity {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::vector<gid_t> groups;
+  CapabilitySets capabilities;
+  bool no_new_privs = false;
+  std::vector<std::string> environment;
+  std::string working_directory = "/";
+  std::string apparmor_label;   ///< empty: none to change to
+  std::string selinux_context;  ///< likewise
+};
+
+/// The identity that the runtime's own exec gives a command: from the process object of the
+/// container's OCI runtime spec when the runtime tells it, else from its init process as it is now,
+/// which may have dropped rights since it started. The security label is always the process's.
+Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::string& process_spec);
+
+/// Parses the process object (config.md of the OCI runtime specification); hostile input.
+Result<Identity> ParseProcessSpec(const std::string& json);
+
+/// Parses a /proc/PID/status and environ.
+Result<Identity> ParseProcessStatus(const std::string& status, const std::string& environ);
+
+/// Becomes it. In the target's namespaces, single-threaded, before exec; working directory and
+/// environment included, no_new_privs last.
+Result<void> AssumeIdentity(const Identity& identity);
+
+}  // namespace nsdebug

@@ -1,0 +1,175 @@
+#include "nsenter/session/session_init.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "base/message_socket.h"
+#include "base/process.h"
+#include "nsenter/capabilities.h"
+#include "nsenter/session/command.h"
+#include "nsenter/session/pty.h"
+#include "nsenter/session/report.h"
+#include "nsenter/view/toolbox.h"
+
+namespace nsdebug {
+
+namespace {
+
+// Asked of the kernel for the moment ns-enter dies. Not SIGKILL: the init must live to reap what
+// the guard then kills. Nothing else sends this signal.
+constexpr int kParentDied = SIGSTKFLT;
+
+// How long ns-enter may take to place us in our cgroups.
+constexpr int kGoTimeoutMs = 10'000;
+
+/// fork(2), into the cgroup of `cgroup_fd` where the kernel can (Linux 5.7).
+pid_t ForkInto(int cgroup_fd) {
+  clone_args arguments{};
+  arguments.flags = CLONE_INTO_CGROUP;
+  arguments.exit_signal = SIGCHLD;
+  arguments.cgroup = static_cast<uint64_t>(cgroup_fd);
+  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
+}
+
+class SessionInit {
+ public:
+  explicit SessionInit(const InitPlan& plan) : plan_(plan) {}
+
+  [[noreturn]] void Run() {
+    ::prctl(PR_SET_PDEATHSIG, kParentDied, 0, 0, 0);
+    // Processes of the target see us from here on: see EnterTarget() in enter.cc.
+    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    if (HasExited(plan_.parent_pidfd) || !ReceiveMessage(plan_.go, kGoTimeoutMs)) ::_exit(1);
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    if (Result<void> entered = EnterView(); !entered) Fail(Step::kView, entered.error());
+    if (Result<void> opened = OpenTerminal(); !opened) Fail(Step::kTerminal, opened.error());
+    Result<Supervisor> supervisor = Supervisor::Create(true);
+    if (!supervisor) Fail(Step::kExec, supervisor.error());
+    const pid_t command = StartCommand();
+    if (Result<void> disarmed = Disarm(supervisor->fd()); !disarmed) {
+      ::kill(command, SIGKILL);
+      ::_exit(1);
+    }
+    Reap(&*supervisor, command);
+  }
+
+ private:
+  [[noreturn]] void Fail(Step step, const Error& error) {
+    (void)SendMessage(plan_.report, EncodeFailure({step, error, 1}));
+    ::_exit(1);
+  }
+
+  Result<void> EnterView() {
+    switch (plan_.spec.view) {
+      case View::kToolbox:
+        return BuildToolbox();
+      case View::kContainer:
+        if (::setns(plan_.process->pidfd(), CLONE_NEWNS) != 0) {
+          return FailErrno(fmt::format("join mnt namespace of pid {}", plan_.process->pid()));
+        }
+        return {};
+      case View::kHost:
+        return {};
+    }
+    return {};
+  }
+
+  Result<void> BuildToolbox() {
+    ToolboxView view;
+    view.tools = plan_.spec.tools;
+    view.unrestricted = plan_.spec.profile->unrestricted;
+    view.network_settings = ((plan_.spec.capabilities >> CAP_NET_ADMIN) & 1) != 0;
+    if (plan_.process != nullptr) {
+      view.pod_files = ReadPodFiles(*plan_.process);
+      Result<UniqueFd> tree = CloneTargetTree(*plan_.process);
+      if (!tree) return Propagate(tree.error());
+      view.target_tree = std::move(*tree);
+    }
+    Result<ToolboxFacts> facts = EnterToolbox(view);
+    if (!facts) return Propagate(facts.error());
+    return {};
+  }
+
+  Result<void> OpenTerminal() {
+    if (!plan_.spec.tty) return {};
+    // The view's own instance; in the container's file system the one its /dev/ptmx leads to.
+    Result<Pty> pty = OpenPty(plan_.spec.view == View::kToolbox ? "/dev/pts/ptmx" : "/dev/ptmx");
+    if (!pty) return Propagate(pty.error());
+    SetTerminalSize(pty->master.get(), plan_.spec.rows, plan_.spec.columns);
+    terminal_ = std::move(pty->slave);
+    return SendMessage(plan_.report, "terminal", {pty->master.get()});
+  }
+
+  pid_t StartCommand() {
+    Result<UniqueFd> own_pidfd = OpenPidfd(::getpid());
+    if (!own_pidfd) Fail(Step::kExec, own_pidfd.error());
+    pid_t command = -1;
+    bool placed = plan_.cgroup == nullptr;
+    if (plan_.cgroup != nullptr && plan_.cgroup->command_fd() >= 0) {
+      command = ForkInto(plan_.cgroup->command_fd());
+      placed = command >= 0;
+    }
+    if (command < 0) command = ::fork();
+    if (command < 0) Fail(Step::kExec, FailErrno("start the command").value());
+    if (command > 0) return command;
+    const CommandPlan command_plan{plan_.spec,
+                                   plan_.identity,
+                                   plan_.user_namespace.get(),
+                                   terminal_.get(),
+                                   plan_.signals,
+                                   own_pidfd->get(),
+                                   plan_.report,
+                                   placed ? nullptr : plan_.cgroup};
+    RunCommand(command_plan);
+  }
+
+  /// From here on the command may have us in its hands.
+  Result<void> Disarm(int signals_fd) {
+    if (Result<void> applied = ApplySets(SetsFor(CapabilitySet{1} << CAP_KILL)); !applied) {
+      return applied;
+    }
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return FailErrno("set no_new_privs");
+    if (::chdir("/") != 0) ::_exit(1);
+    const int low = std::min(signals_fd, plan_.status);
+    const int high = std::max(signals_fd, plan_.status);
+    // Standard streams too: the command's readers wait for the end of them.
+    if (low > 0) ::close_range(0, static_cast<unsigned>(low) - 1, 0);
+    if (high > low + 1) {
+      ::close_range(static_cast<unsigned>(low) + 1, static_cast<unsigned>(high) - 1, 0);
+    }
+    ::close_range(static_cast<unsigned>(high) + 1, ~0U, 0);
+    return {};
+  }
+
+  [[noreturn]] void Reap(Supervisor* supervisor, pid_t command) {
+    supervisor->Watch(command);
+    bool running = true;
+    const WaitStatus status = supervisor->Wait([&](const signalfd_siginfo& info) {
+      if (running && info.ssi_signo == kParentDied) ::kill(command, SIGKILL);
+    });
+    running = false;
+    (void)WriteAll(plan_.status, {reinterpret_cast<const char*>(&status), sizeof(status)},
+                   "status");
+    ::close(plan_.status);
+    // Stay until all that the command left behind has been killed and reaped.
+    while (!supervisor->AllReaped()) supervisor->WaitForEvent();
+    ::_exit(0);
+  }
+
+  const InitPlan& plan_;
+  UniqueFd terminal_;
+};
+
+}  // namespace
+
+void RunSessionInit(const InitPlan& plan) { SessionInit(plan).Run(); }
+
+}  // namespace nsdebug

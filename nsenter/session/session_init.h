@@ -1,0 +1,38 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+
+#include "base/target.h"
+#include "base/unique_fd.h"
+#include "nsenter/process_handle.h"
+#include "nsenter/session/identity.h"
+#include "nsenter/session/session_cgroup.h"
+#include "nsenter/session/session_spec.h"
+#include "nsenter/supervisor.h"
+
+namespace nsdebug {
+
+/// What the session's init needs; all of it made before the fork.
+struct InitPlan {
+  const SessionSpec& spec;
+  const ProcessHandle* process;      ///< the target; null for a sandbox without one
+  const SessionCgroup* cgroup;       ///< null: none of its own
+  std::optional<Identity> identity;  ///< of the container view
+  UniqueFd user_namespace;           ///< joined by the command, last; invalid: none
+  const SignalState& signals;
+  int parent_pidfd;  ///< of ns-enter
+  int go;            ///< a message here lets it begin, its end stops it
+  int report;        ///< messages: the terminal's master, or a SetupFailure
+  int status;        ///< the command's WaitStatus is written here
+};
+
+/// The init of a session: the first process of it in the target's PID namespace. It makes the view,
+/// starts the command, and adopts and reaps whatever the command leaves behind, which the target's
+/// own init might never do. The command may be able to trace it, so before the command starts it
+/// has given up every right but to signal, and every descriptor that leads out. Does not return.
+[[noreturn]] void RunSessionInit(const InitPlan& plan);
+
+}  // namespace nsdebug
