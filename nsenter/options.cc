@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 #include <getopt.h>
 
+#include <algorithm>
 #include <climits>
+#include <deque>
 
 #include "base/text.h"
 #include "nsenter/session/session_options.h"
@@ -50,6 +52,8 @@ constexpr option kLongOptions[] = {
     {"env", no_argument, nullptr, 'e'},
     {"no-fork", no_argument, nullptr, 'F'},
     {"join-cgroup", no_argument, nullptr, 'c'},
+    {"help", no_argument, nullptr, 'h'},
+    {"version", no_argument, nullptr, 'V'},
     {"follow-context", no_argument, nullptr, 'Z'},
     {"container", required_argument, nullptr, kContainer},
     {"pod", required_argument, nullptr, kPod},
@@ -75,10 +79,38 @@ constexpr option kLongOptions[] = {
     {"starter-fd", required_argument, nullptr, SessionOptions::kStarterFd},
     {"output", required_argument, nullptr, 'o'},
     {"quiet", no_argument, nullptr, 'q'},
-    {"help", no_argument, nullptr, 'h'},
-    {"version", no_argument, nullptr, 'V'},
     {nullptr, 0, nullptr, 0},
 };
+
+// The entries of kLongOptions up to here are nsenter's.
+constexpr std::string_view kLastOfNsenter = "follow-context";
+
+/// kLongOptions, and every abbreviation that nsenter takes for one of its options, so that no
+/// option of ours makes one of them ambiguous: to getopt_long(3) a full match never is. `names`
+/// keeps their text.
+std::vector<option> LongOptionsWithAbbreviations(std::deque<std::string>* names) {
+  const auto* first = std::begin(kLongOptions);
+  const auto* last = std::find_if(first, std::end(kLongOptions) - 1, [](const option& candidate) {
+    return candidate.name == kLastOfNsenter;
+  });
+  ++last;
+  std::vector<option> options(first, std::end(kLongOptions) - 1);
+  for (const option* full = first; full != last; ++full) {
+    const std::string_view name = full->name;
+    for (size_t length = 1; length < name.size(); ++length) {
+      const std::string_view prefix = name.substr(0, length);
+      const auto matches = std::count_if(first, last, [&](const option& other) {
+        return std::string_view(other.name).starts_with(prefix);
+      });
+      if (matches != 1) continue;
+      option abbreviation = *full;
+      abbreviation.name = names->emplace_back(prefix).c_str();
+      options.push_back(abbreviation);
+    }
+  }
+  options.push_back({});
+  return options;
+}
 
 // "+": stop at the command. ":": report missing arguments as ':' instead of printing. -c is
 // nsenter's
@@ -118,12 +150,15 @@ class Parser {
   Result<Options> Parse(int argc, char* const argv[]) {
     optind = 0;  // glibc: start over, also after an earlier parse
     opterr = 0;
+    std::deque<std::string> names;
+    const std::vector<option> long_options = LongOptionsWithAbbreviations(&names);
     for (;;) {
       const char* shorts =
           options_.target_kind == Options::TargetKind::kPod ? kShortOptionsAfterPod : kShortOptions;
-      const int key = ::getopt_long(argc, argv, shorts, kLongOptions, nullptr);
+      const int key = ::getopt_long(argc, argv, shorts, long_options.data(), nullptr);
       if (key == -1) break;
       if (Result<void> taken = Take(key, argv); !taken) return Propagate(taken.error());
+      if (options_.action != Options::Action::kRun) break;  // --help, --version
     }
     options_.command.assign(argv + optind, argv + argc);
     if (Result<void> checked = Check(); !checked) return Propagate(checked.error());
@@ -236,17 +271,12 @@ class Parser {
         options_.quiet = true;
         return {};
       case 'h':
-        SetAction(Options::Action::kHelp);
+        options_.action = Options::Action::kHelp;
         return {};
       default:
-        SetAction(Options::Action::kVersion);
+        options_.action = Options::Action::kVersion;
         return {};
     }
-  }
-
-  // The first of --help and --version wins, as with nsenter, which acts on it at once.
-  void SetAction(Options::Action action) {
-    if (options_.action == Options::Action::kRun) options_.action = action;
   }
 
   Result<void> TakeC() {

@@ -1,5 +1,6 @@
 #include "nsenter/supervisor.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -10,6 +11,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/io.h"
 #include "base/process.h"
 
 namespace nsdebug {
@@ -19,17 +21,6 @@ namespace {
 // Sent by the terminal's line discipline to the whole foreground process group: the command, which
 // is in our group, has had its own.
 constexpr std::array kTerminalSignals = {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGWINCH};
-
-bool CommandHasIt(const signalfd_siginfo& info, pid_t command) {
-  const bool from_kernel = info.ssi_code > 0;
-  if (from_kernel) {
-    return std::find(kTerminalSignals.begin(), kTerminalSignals.end(),
-                     static_cast<int>(info.ssi_signo)) != kTerminalSignals.end();
-  }
-  // A command that signals its own process group must not get it back, or it could go round
-  // forever.
-  return static_cast<pid_t>(info.ssi_pid) == command;
-}
 
 /// Stops us as the command was stopped, so that a shell's job control sees it; on continuing,
 /// continues the command.
@@ -65,6 +56,22 @@ Result<Supervisor> Supervisor::Create(bool reap_all) {
   return supervisor;
 }
 
+bool Supervisor::CommandHasIt(const signalfd_siginfo& info) const {
+  const bool from_kernel = info.ssi_code > 0;
+  if (from_kernel) {
+    return std::find(kTerminalSignals.begin(), kTerminalSignals.end(),
+                     static_cast<int>(info.ssi_signo)) != kTerminalSignals.end();
+  }
+  // A command that signals its own process group must not get it back, or it could go round
+  // forever.
+  const auto sender = static_cast<pid_t>(info.ssi_pid);
+  if (sender == child_) return true;
+  // Of a sender in a descendant PID namespace the kernel tells the number it has there. A process
+  // of ours that happens to have that number gets the benefit of the doubt, or we would lose an
+  // init's SIGTERM; kernel threads (group 0) send no signals.
+  return sender == command_ && ::getpgid(sender) <= 0;
+}
+
 std::optional<WaitStatus> Supervisor::Handle(const Observer& observer) {
   std::optional<WaitStatus> ended;
   signalfd_siginfo info{};
@@ -75,7 +82,7 @@ std::optional<WaitStatus> Supervisor::Handle(const Observer& observer) {
     }
     if (observer) observer(info);
     // Never kill(-1, ...): without a child there is nobody to send it to.
-    if (child_ > 0 && !CommandHasIt(info, child_)) {
+    if (child_ > 0 && !CommandHasIt(info)) {
       ::kill(child_, static_cast<int>(info.ssi_signo));
     }
   }
@@ -120,6 +127,10 @@ Result<WaitStatus> Supervise(const ChildMain& child_main) {
   const SignalState signals;
   Result<Supervisor> supervisor = Supervisor::Create(false);
   if (!supervisor) return Propagate(supervisor.error());
+  std::array<int, 2> pipe_fds{};
+  if (::pipe2(pipe_fds.data(), O_CLOEXEC) != 0) return FailErrno("pipe");
+  UniqueFd read_end(pipe_fds[0]);
+  UniqueFd write_end(pipe_fds[1]);
   const pid_t command = ::fork();
   if (command < 0) {
     if (errno == ENOMEM) {
@@ -130,10 +141,17 @@ Result<WaitStatus> Supervise(const ChildMain& child_main) {
     return FailErrno("fork");
   }
   if (command == 0) {
+    // Its number in the PID namespace that only it is in.
+    const pid_t own = ::getpid();
+    (void)WriteAll(write_end.get(), {reinterpret_cast<const char*>(&own), sizeof(own)}, "pipe");
     signals.Restore();
     ::_exit(child_main(own_pidfd->get()));
   }
-  supervisor->Watch(command);
+  write_end.Reset();
+  pid_t inner = command;
+  // Killed before it could tell: then it sends no signals either.
+  (void)!::read(read_end.get(), &inner, sizeof(inner));
+  supervisor->Watch(command, inner);
   return supervisor->Wait();
 }
 

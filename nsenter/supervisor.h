@@ -35,7 +35,12 @@ class Supervisor {
   /// `reap_all`: also reap orphans that we adopt as their subreaper.
   static Result<Supervisor> Create(bool reap_all);
 
-  void Watch(pid_t child) { child_ = child; }
+  /// `command` is the number that the command has in its own PID namespace; with an init between
+  /// us, the command is not the child itself.
+  void Watch(pid_t child, pid_t command) {
+    child_ = child;
+    command_ = command;
+  }
 
   /// Readable when there is something to handle.
   int fd() const { return signals_.get(); }
@@ -58,10 +63,12 @@ class Supervisor {
  private:
   explicit Supervisor(bool reap_all) : reap_all_(reap_all) {}
   std::optional<WaitStatus> Reap();
+  bool CommandHasIt(const signalfd_siginfo& info) const;
 
   bool reap_all_;
   bool all_reaped_ = false;
   pid_t child_ = -1;
+  pid_t command_ = -1;
   UniqueFd signals_;
 };
 

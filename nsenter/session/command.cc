@@ -9,6 +9,7 @@
 #include <array>
 #include <cstdlib>
 
+#include "base/io.h"
 #include "base/message_socket.h"
 #include "base/text.h"
 #include "nsenter/capabilities.h"
@@ -69,7 +70,8 @@ class Command {
   }
 
   Result<void> EnterCgroup() {
-    return plan_.cgroup == nullptr ? Result<void>() : plan_.cgroup->EnterCommand();
+    if (plan_.cgroup_procs < 0) return {};
+    return WriteAll(plan_.cgroup_procs, "0", "cgroup.procs of the session");
   }
 
   Result<void> Attach() {

@@ -3,7 +3,6 @@
 #include <optional>
 
 #include "nsenter/session/identity.h"
-#include "nsenter/session/session_cgroup.h"
 #include "nsenter/session/session_spec.h"
 #include "nsenter/supervisor.h"
 
@@ -16,9 +15,9 @@ struct CommandPlan {
   int user_namespace;                       ///< -1: none to join
   int terminal;                             ///< -1: the standard streams stay
   const SignalState& signals;
-  int init_pidfd;               ///< of the session's init, its parent
-  int report;                   ///< a SetupFailure goes here; closes by the exec
-  const SessionCgroup* cgroup;  ///< to be entered; null: in it already, or none
+  int init_pidfd;    ///< of the session's init, its parent
+  int report;        ///< a SetupFailure goes here; closes by the exec
+  int cgroup_procs;  ///< of the cgroup to be entered; -1: in it already, or none
 };
 
 /// Takes on the command's identity and rights and becomes it. In the target's namespaces, in the

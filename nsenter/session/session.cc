@@ -18,6 +18,7 @@
 #include "base/io.h"
 #include "base/message_socket.h"
 #include "base/process.h"
+#include "base/text.h"
 #include "nsenter/join.h"
 #include "nsenter/report.h"
 #include "nsenter/session/guard.h"
@@ -71,9 +72,9 @@ class Session {
   // --- before anything of the target is entered: privileged, in our own namespaces
 
   Result<void> Start() {
-    for (auto stage : {&Session::OpenTarget, &Session::PrepareIdentity, &Session::PlanCgroup,
-                       &Session::StartGuard, &Session::CreateCgroup, &Session::JoinTarget,
-                       &Session::StartInit}) {
+    for (auto stage :
+         {&Session::OpenTarget, &Session::PrepareIdentity, &Session::PlanCgroup,
+          &Session::StartGuard, &Session::JoinTarget, &Session::StartInit, &Session::PlaceInit}) {
       if (Result<void> done = (this->*stage)(); !done) return done;
     }
     return {};
@@ -141,10 +142,6 @@ class Session {
     return {};
   }
 
-  Result<void> CreateCgroup() {
-    return cgroup_ ? cgroup_->Create(spec_.limits, spec_.profile->unrestricted) : Result<void>();
-  }
-
   /// The mount namespace is the view's business, the user namespace the command's.
   Result<void> JoinTarget() {
     step_ = Step::kJoin;
@@ -189,26 +186,33 @@ class Session {
       go->first.Reset();
       report->first.Reset();
       status->read.Reset();
-      RunSessionInit({spec_, process_ ? &*process_ : nullptr, cgroup_ ? &*cgroup_ : nullptr,
-                      std::move(identity_), std::move(user_namespace_), *signals_, own_pidfd->get(),
-                      go->second.get(), report->second.get(), status->write.get()});
+      RunSessionInit({spec_, process_ ? &*process_ : nullptr, std::move(identity_),
+                      std::move(user_namespace_), *signals_, own_pidfd->get(), go->second.get(),
+                      report->second.get(), status->write.get()});
     }
     report_ = std::move(report->first);
     status_ = std::move(status->read);
+    go_ = std::move(go->first);
     Result<UniqueFd> init_pidfd = OpenPidfd(init_);
     if (!init_pidfd) return Propagate(init_pidfd.error());
     init_pidfd_ = std::move(*init_pidfd);
-    if (Result<void> placed = PlaceInit(); !placed) return placed;
-    return SendMessage(go->first.get(), "go");
+    return {};
   }
 
+  /// While the init builds its view: makes the cgroups and moves it in. Moving a process between
+  /// cgroups waits for the whole system (an RCU grace period). The command starts only after it.
   Result<void> PlaceInit() {
+    step_ = Step::kCgroup;
     if (Result<void> told = guard_->WatchInit(init_pidfd_.get()); !told) {
       return Propagate(told.error(), "tell the session's guard");
     }
-    step_ = Step::kCgroup;
+    std::vector<int> fds;
     if (cgroup_) {
+      if (Result<void> made = cgroup_->Create(spec_.limits, spec_.profile->unrestricted); !made) {
+        return made;
+      }
       if (Result<void> added = cgroup_->AddInit(init_); !added) return added;
+      fds = cgroup_->CommandFds();
     }
     for (const CgroupMembership& cgroup : target_cgroups_) {
       if (Result<void> written = WriteAll(cgroup.procs.get(), std::to_string(init_), cgroup.path);
@@ -216,7 +220,9 @@ class Session {
         return Propagate(written.error(), "join the container's cgroup");
       }
     }
-    return {};
+    Result<void> sent = SendMessage(go_.get(), "go", fds);
+    // Closed: the init has failed, and its report says why.
+    return sent || sent.error().error_number == EPIPE ? Result<void>() : sent;
   }
 
   // --- while the command runs
@@ -228,7 +234,7 @@ class Session {
       End();
       return 1;
     }
-    supervisor->Watch(init_);
+    supervisor->Watch(init_, init_);
     while (!ended_) Turn(&*supervisor);
     if (relay_) relay_->Drain();
     relay_.reset();
@@ -257,7 +263,7 @@ class Session {
     if (relay_) relay_->AddTo(&watched);
     if (::poll(watched.data(), watched.size(), -1) < 0) return;
     // What the session tells comes before how it ended.
-    if (watched[2].revents != 0) TakeReport();
+    if (watched[2].revents != 0) TakeReport(supervisor);
     if (relay_) relay_->Handle(watched);
     if (watched[1].revents != 0) TakeStatus();
     if (watched[3].revents != 0) GuardSpoke();
@@ -265,11 +271,13 @@ class Session {
     if (watched[0].revents != 0) {
       std::optional<WaitStatus> status =
           supervisor->Handle([this](const signalfd_siginfo& info) { Observe(info); });
-      if (status) InitEnded(*status);
+      if (status) InitEnded(supervisor, *status);
     }
   }
 
-  void TakeReport() {
+  /// A SetupFailure, "terminal" with its master, "command N" with the number the command has in its
+  /// PID namespace; the end of it when the command runs.
+  void TakeReport(Supervisor* supervisor) {
     Result<Message> message = ReceiveMessage(report_.get(), 0);
     if (!message) {
       // The exec closed it: the command runs.
@@ -280,6 +288,11 @@ class Session {
     }
     if (message->bytes == "terminal" && message->fds.size() == 1) {
       TakeTerminal(std::move(message->fds[0]));
+      return;
+    }
+    if (constexpr std::string_view kCommand = "command "; message->bytes.starts_with(kCommand)) {
+      const auto number = ParseNumber(message->bytes.substr(kCommand.size()), INT32_MAX);
+      if (number) supervisor->Watch(init_, static_cast<pid_t>(*number));
       return;
     }
     Result<SetupFailure> failure = DecodeFailure(message->bytes);
@@ -305,15 +318,11 @@ class Session {
     if (wait_status_ != kNoStatus) ended_ = true;
   }
 
-  void InitEnded(WaitStatus status) {
+  void InitEnded(Supervisor* supervisor, WaitStatus status) {
     init_reaped_ = true;
     if (wait_status_ == kNoStatus) wait_status_ = status;
-    if (report_.valid()) TakeLastReports();
+    while (report_.valid() && !failure_) TakeReport(supervisor);
     ended_ = true;
-  }
-
-  void TakeLastReports() {
-    while (report_.valid() && !failure_) TakeReport();
   }
 
   void GuardSpoke() {
@@ -377,6 +386,7 @@ class Session {
   pid_t init_ = -1;
   bool init_reaped_ = false;
   UniqueFd init_pidfd_;
+  UniqueFd go_;
   UniqueFd report_;
   UniqueFd status_;
   UniqueFd grace_;

@@ -312,8 +312,10 @@ Result<void> SessionCgroup::AddInit(pid_t pid) const {
   return {};
 }
 
-Result<void> SessionCgroup::EnterCommand() const {
-  return WriteAll(command_procs_.get(), "0", kill_directory_ + "/command/cgroup.procs");
+std::vector<int> SessionCgroup::CommandFds() const {
+  std::vector<int> fds = {command_procs_.get()};
+  if (command_fd_.valid()) fds.push_back(command_fd_.get());
+  return fds;
 }
 
 Result<void> SessionCgroup::KillCommand() const {

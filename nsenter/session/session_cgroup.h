@@ -42,10 +42,9 @@ class SessionCgroup {
   /// Moves the reaper in. Its children inherit the limits.
   Result<void> AddInit(pid_t pid) const;
 
-  /// For clone3 with CLONE_INTO_CGROUP, valid after Create().
-  int command_fd() const { return command_fd_.get(); }
-  /// Moves the caller into "command", where clone3 could not. Works from any mount namespace.
-  Result<void> EnterCommand() const;
+  /// What a parent needs to start the command in "command", after Create(): its cgroup.procs, and
+  /// where clone3 can use it its directory. Borrowed.
+  std::vector<int> CommandFds() const;
 
   /// SIGKILL to everything in "command", or in all of the session. Returns when no process is left
   /// alive, or after kKillTimeoutMs with an error.

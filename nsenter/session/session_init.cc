@@ -47,13 +47,18 @@ class SessionInit {
     ::prctl(PR_SET_PDEATHSIG, kParentDied, 0, 0, 0);
     // Processes of the target see us from here on: see EnterTarget() in enter.cc.
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    if (HasExited(plan_.parent_pidfd) || !ReceiveMessage(plan_.go, kGoTimeoutMs)) ::_exit(1);
+    if (HasExited(plan_.parent_pidfd)) ::_exit(1);
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (Result<void> entered = EnterView(); !entered) Fail(Step::kView, entered.error());
     if (Result<void> opened = OpenTerminal(); !opened) Fail(Step::kTerminal, opened.error());
     Result<Supervisor> supervisor = Supervisor::Create(true);
     if (!supervisor) Fail(Step::kExec, supervisor.error());
+    Result<Message> go = ReceiveMessage(plan_.go, kGoTimeoutMs);
+    if (!go) ::_exit(1);
+    if (!go->fds.empty()) command_procs_ = std::move(go->fds[0]);
+    if (go->fds.size() > 1) command_cgroup_ = std::move(go->fds[1]);
     const pid_t command = StartCommand();
+    (void)SendMessage(plan_.report, fmt::format("command {}", command));
     if (Result<void> disarmed = Disarm(supervisor->fd()); !disarmed) {
       ::kill(command, SIGKILL);
       ::_exit(1);
@@ -112,9 +117,9 @@ class SessionInit {
     Result<UniqueFd> own_pidfd = OpenPidfd(::getpid());
     if (!own_pidfd) Fail(Step::kExec, own_pidfd.error());
     pid_t command = -1;
-    bool placed = plan_.cgroup == nullptr;
-    if (plan_.cgroup != nullptr && plan_.cgroup->command_fd() >= 0) {
-      command = ForkInto(plan_.cgroup->command_fd());
+    bool placed = !command_procs_.valid();
+    if (command_cgroup_.valid()) {
+      command = ForkInto(command_cgroup_.get());
       placed = command >= 0;
     }
     if (command < 0) command = ::fork();
@@ -127,7 +132,7 @@ class SessionInit {
                                    plan_.signals,
                                    own_pidfd->get(),
                                    plan_.report,
-                                   placed ? nullptr : plan_.cgroup};
+                                   placed ? -1 : command_procs_.get()};
     RunCommand(command_plan);
   }
 
@@ -150,7 +155,7 @@ class SessionInit {
   }
 
   [[noreturn]] void Reap(Supervisor* supervisor, pid_t command) {
-    supervisor->Watch(command);
+    supervisor->Watch(command, command);
     bool running = true;
     const WaitStatus status = supervisor->Wait([&](const signalfd_siginfo& info) {
       if (running && info.ssi_signo == kParentDied) ::kill(command, SIGKILL);
@@ -166,6 +171,8 @@ class SessionInit {
 
   const InitPlan& plan_;
   UniqueFd terminal_;
+  UniqueFd command_procs_;
+  UniqueFd command_cgroup_;
 };
 
 }  // namespace

@@ -9,7 +9,6 @@
 #include "base/unique_fd.h"
 #include "nsenter/process_handle.h"
 #include "nsenter/session/identity.h"
-#include "nsenter/session/session_cgroup.h"
 #include "nsenter/session/session_spec.h"
 #include "nsenter/supervisor.h"
 
@@ -19,13 +18,12 @@ namespace nsdebug {
 struct InitPlan {
   const SessionSpec& spec;
   const ProcessHandle* process;      ///< the target; null for a sandbox without one
-  const SessionCgroup* cgroup;       ///< null: none of its own
   std::optional<Identity> identity;  ///< of the container view
   UniqueFd user_namespace;           ///< joined by the command, last; invalid: none
   const SignalState& signals;
   int parent_pidfd;  ///< of ns-enter
-  int go;            ///< a message here lets it begin, its end stops it
-  int report;        ///< messages: the terminal's master, or a SetupFailure
+  int go;            ///< a message here, with SessionCgroup::CommandFds(), lets the command start
+  int report;        ///< messages: see session.cc
   int status;        ///< the command's WaitStatus is written here
 };
 

@@ -81,7 +81,8 @@ def test_enters_by_name(bed, enter):
 
 def test_enters_the_mount_namespace_with_the_containers_own_tools(bed, enter):
     kinds = (*KINDS, "mnt")
-    assert_entered(enter("web", "-a", "--", *readlinks(kinds)), bed.inspect("web")["State"]["Pid"], kinds)
+    pid = bed.inspect("web")["State"]["Pid"]
+    assert_entered(enter("web", "-a", "--", *readlinks(kinds)), pid, kinds)
 
 
 def test_enters_by_id_and_by_unique_prefix(bed, enter):
@@ -139,7 +140,8 @@ def test_refuses_an_ambiguous_prefix(bed, enter):
         container["Id"][0] for container in bed.request("GET", "/containers/json?all=1"))
     prefix = firsts.most_common(1)[0][0]
     assert_refused(enter(prefix, "-n", "--", "true"),
-                   f"container {prefix} is ambiguous: more than one id of the engine at {bed.socket}")
+                   f"container {prefix} is ambiguous: more than one id of the engine at "
+                   f"{bed.socket} starts with it")
 
 
 def test_refuses_a_sandboxed_runtime(bed, enter):

@@ -8,8 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <memory>
+#include <chrono>
 #include <string>
+#include <vector>
 
 #include "base/io.h"
 #include "docker/engine.h"
@@ -42,7 +43,8 @@ class EngineTest : public testing::Test {
   }
 
   Error InspectAt(const std::string& path) {
-    Result<Container> container = Engine({.socket_path = path}).InspectContainer("web");
+    Result<Container> container =
+        Engine({.socket_path = path, .connect_timeout = kShort}).InspectContainer("web");
     return container ? Error{Code::kInternal, "no error"} : container.error();
   }
 
@@ -172,8 +174,9 @@ TEST_F(EngineTest, SaysThatTheEngineAcceptsNoMore) {
   }
   Error error = InspectAt(path);
   EXPECT_EQ(error.code, Code::kUnavailable);
-  EXPECT_EQ(error.message, "inspect container web: connect to the engine at " + path +
-                               ": its queue of connections is full: the engine hangs, restart it");
+  EXPECT_EQ(error.message,
+            "inspect container web: connect to the engine at " + path +
+                ": its queue of connections stayed full for 200 ms: the engine hangs, restart it");
 }
 
 TEST_F(EngineTest, SaysThatTheSocketIsNotForUs) {
@@ -275,8 +278,34 @@ TEST_F(EngineTest, BoundsTheSizeOfAnAnswer) {
   }
 }
 
+TEST_F(EngineTest, BoundsTheSizeOfAHead) {
+  // In a single line and in many.
+  for (const char* part : {"x", "X: y\r\n"}) {
+    FakeEngine fake([part](const FakeEngine::Connection& connection, const std::string&) {
+      std::string flood = "HTTP/1.1 200 OK\r\n";
+      while (flood.size() <= kMaxAnswerBytes) flood += part;
+      connection.Send(flood);
+      connection.Hang();
+    });
+    Result<Container> container = Inspect(fake);
+    ASSERT_FALSE(container);
+    EXPECT_EQ(container.error().code, Code::kResourceExhausted) << container.error().message;
+  }
+}
+
+TEST_F(EngineTest, DoesNotUnpackAnAnswerItDidNotAskFor) {
+  FakeEngine fake(AnswerWith(HttpAnswer(200, "\x1f\x8b", "Content-Encoding: gzip\r\n")));
+  Result<Container> container = Inspect(fake);
+  ASSERT_FALSE(container);
+  EXPECT_EQ(container.error().message,
+            "inspect container web: engine at " + fake.path() +
+                ": description of a container: the answer is not a JSON object");
+}
+
 TEST_F(EngineTest, TakesALongAnswerWithinTheBound) {
-  std::string padded = kDescription + std::string(kMaxAnswerBytes - kDescription.size(), ' ');
+  constexpr size_t kHeadBytes = 1024;
+  std::string padded =
+      kDescription + std::string(kMaxAnswerBytes - kHeadBytes - kDescription.size(), ' ');
   FakeEngine fake(AnswerWith(HttpAnswer(200, padded)));
   Result<Container> container = Inspect(fake);
   ASSERT_TRUE(container) << container.error().message;
