@@ -1,8 +1,9 @@
 """A private Docker Engine or Podman service on a Unix socket of its own, and its clean-up.
 
-The engine runs in a mount and a network namespace of its own, with its own /run: whatever it mounts,
-binds or notes there goes away with its last process and is never seen by an engine of the machine.
-Its PID namespace is the machine's, because the pids that it tells must mean something here.
+The engine runs in a mount and a network namespace of its own, with its own /run: whatever it
+mounts, binds or notes there goes away with its last process and is never seen by an engine of the
+machine. Its PID namespace is the machine's, because the pids that it tells must mean something
+here.
 """
 
 import contextlib
@@ -47,8 +48,9 @@ def missing(kind: str) -> str:
     program, package = {"docker": ("dockerd", "docker.io"), "podman": ("podman", "podman")}[kind]
     if shutil.which(program, path=_PATH) is None:
         return f"{program} is not installed: apt-get install {package}"
-    if not os.path.exists(_BUSYBOX):
-        return f"{_BUSYBOX} is not installed: apt-get install busybox-static"
+    for file, package in ((_BUSYBOX, "busybox-static"), (_RUNC, "runc")):
+        if not os.path.exists(file):
+            return f"{file} is not installed: apt-get install {package}"
     return ""
 
 
@@ -64,7 +66,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 class EngineBed:
-    """One running engine. `with EngineBed("docker") as bed:` removes everything whatever happens."""
+    """One running engine: `with EngineBed("docker") as bed:` removes it whatever happens."""
 
     def __init__(self, kind: str):
         self.kind = kind
@@ -74,6 +76,7 @@ class EngineBed:
         self.daemon = None
         self._image = ""
         self._mount_namespace = ""
+        self._held = contextlib.ExitStack()
         self._signals = contextlib.ExitStack()
 
     def __enter__(self):
@@ -111,10 +114,14 @@ class EngineBed:
         if self.kind == "docker":
             self.create(name, command, Runtime="runsc")
             return
-        # Only Podman's own API chooses the runtime of one container.
-        body = {"name": name, "image": self._image, "command": command, "oci_runtime": "runsc",
-                "cgroup_parent": f"/{self.name}", "netns": {"nsmode": "none"}}
-        self.request("POST", "/v4.0.0/libpod/containers/create", json.dumps(body))
+        # Podman's service gives every container its own runtime; only its command line chooses.
+        # It must see the service's mounts, or it would take its containers for stopped ones.
+        subprocess.run(
+            ["nsenter", f"--target={self.daemon.pid}", "--mount", "--net",
+             *self._podman("runsc"), "create", "--network=none", f"--cgroup-parent=/{self.name}",
+             f"--name={name}", self._image, *command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=self._environment(),
+            timeout=_START_SECONDS, check=True)
 
     def start(self, container: str) -> int:
         """Starts the container; returns its pid, 0 when it has ended already."""
@@ -142,33 +149,39 @@ class EngineBed:
                 with contextlib.suppress(DeadlineExceeded):
                     _remove_cgroup(top)
             shutil.rmtree(self.folder, ignore_errors=True)
+            self._mount_namespace = ""
+            self._held.close()
         self._signals.close()
 
     def left(self) -> list[str]:
         """What is left of the engine on the machine, one line each."""
-        left = [f"process {pid}" for pid in self._processes()]
+        left = [f"process {pid}" for pid in _pids() if self._is_ours(pid) or self._is_named(pid)]
         left += [f"cgroup {path}" for path in self._cgroups()]
         mounts = pathlib.Path("/proc/self/mountinfo").read_text(errors="replace")
         left += [f"mount {line}" for line in mounts.splitlines() if self.name in line]
-        return left + [f"folder {self.folder}" for _ in [1] if self.folder.exists()]
+        if self.folder.exists():
+            left.append(f"folder {self.folder}")
+        return left
 
     def _start(self) -> None:
         # Containers and their monitors of a test that was killed: nobody else removes them.
         leftovers.sweep()
         self.folder.mkdir(mode=0o700)
-        arguments = self._docker() if self.kind == "docker" else self._podman()
-        environment = {"PATH": _PATH, "HOME": str(self.folder), "TMPDIR": str(self.folder),
-                       "CONTAINERS_CONF": str(self.folder / "containers.conf")}
+        arguments = self._docker() if self.kind == "docker" else self._podman_service()
         with open(self.folder / "log", "wb") as log:
             self.daemon = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--net", "--propagation",
                  "private", "sh", "-c", _ENTER_PRIVATE, "sh", *arguments],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment(),
                 start_new_session=True)
         wait_until(self._answers, _START_SECONDS, f"{self.kind} answers")
         answer = self.request("POST", "/images/create?fromSrc=-&repo=nsdebug-test&tag=1",
                               _image_tar(), "application/x-tar")
         self._image = answer["status"]
+
+    def _environment(self) -> dict:
+        return {"PATH": _PATH, "HOME": str(self.folder), "TMPDIR": str(self.folder),
+                "CONTAINERS_CONF": str(self.folder / "containers.conf")}
 
     def _docker(self) -> list[str]:
         config = self.folder / "daemon.json"
@@ -179,7 +192,7 @@ class EngineBed:
                 "--iptables=false", "--ip6tables=false", "--ip-masq=false", "--ip-forward=false",
                 "--exec-opt=native.cgroupdriver=cgroupfs", f"--cgroup-parent=/{self.name}"]
 
-    def _podman(self) -> list[str]:
+    def _podman_service(self) -> list[str]:
         # Left alone, Podman raises its containers' limits to its own defaults, and to raise one
         # needs CAP_SYS_RESOURCE.
         limits = [f'"{name}={limit}:{limit}"' for name, kind in
@@ -189,10 +202,12 @@ class EngineBed:
             f"[containers]\ndefault_ulimits = [{', '.join(limits)}]\n"
             f'[engine.runtimes]\nrunsc = ["{_RUNC}"]\n')
         # runc, because crun refuses a hybrid cgroup host.
+        return [*self._podman("runc"), "system", "service", "--time=0", f"unix://{self.socket}"]
+
+    def _podman(self, oci_runtime: str) -> list[str]:
         return ["podman", f"--root={self.folder}/data", f"--runroot={self.folder}/run",
                 f"--tmpdir={self.folder}/tmp", "--cgroup-manager=cgroupfs", "--storage-driver=vfs",
-                "--runtime=runc", "--events-backend=file", "system", "service", "--time=0",
-                f"unix://{self.socket}"]
+                "--events-backend=file", f"--runtime={oci_runtime}"]
 
     def _answers(self) -> bool:
         if self.daemon.poll() is not None:
@@ -201,7 +216,10 @@ class EngineBed:
         # Noted early, for a clean-up after a start that fails. unshare(1) may not have left ours
         # yet, and ours must never count as the engine's.
         current = os.readlink(f"/proc/{self.daemon.pid}/ns/mnt")
-        if current != os.readlink("/proc/self/ns/mnt"):
+        if current != os.readlink("/proc/self/ns/mnt") and not self._mount_namespace:
+            # Held, because the kernel gives the number of a namespace that is gone to the next one.
+            held = os.open(f"/proc/{self.daemon.pid}/ns/mnt", os.O_RDONLY)
+            self._held.callback(os.close, held)
             self._mount_namespace = current
         with contextlib.suppress(OSError, http.client.HTTPException):
             return self.request("GET", "/_ping").startswith("OK")
@@ -209,11 +227,13 @@ class EngineBed:
 
     def _remove_containers(self) -> None:
         for container in self.request("GET", "/containers/json?all=1"):
-            # Neither engine removes a paused one by force alone.
-            with contextlib.suppress(RuntimeError):
-                self.request("POST", f"/containers/{container['Id']}/unpause")
-            with contextlib.suppress(RuntimeError):
-                self.request("DELETE", f"/containers/{container['Id']}?force=1&v=1")
+            path = f"/containers/{container['Id']}"
+            # A paused one cannot be killed, and Podman waits 10 s for a process 1 that ignores
+            # SIGTERM.
+            for method, action in (("POST", "/unpause"), ("POST", "/kill"),
+                                   ("DELETE", "?force=1&v=1")):
+                with contextlib.suppress(RuntimeError):
+                    self.request(method, path + action)
 
     def _end_daemon(self) -> None:
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -222,14 +242,10 @@ class EngineBed:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     self.daemon.wait(_STOP_SECONDS)
 
-    def _processes(self) -> list[int]:
-        return [int(entry) for entry in os.listdir("/proc") if entry.isdigit() and
-                self._is_ours(int(entry))]
-
     def _is_ours(self, pid: int) -> bool:
         """The engine's helpers share its mount namespace, the containers are in its cgroup."""
         try:
-            if pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() == b"":
+            if _arguments(pid) == [""]:
                 return False  # a kernel thread or a zombie
             if self.name in pathlib.Path(f"/proc/{pid}/cgroup").read_text():
                 return True
@@ -239,9 +255,15 @@ class EngineBed:
         except PermissionError:
             return False  # it has capabilities that we lack, so we did not start it
 
+    def _is_named(self, pid: int) -> bool:
+        """Whether an argument names a file of the engine. Enough to report, not to kill."""
+        with contextlib.suppress(OSError):
+            return any(f"{self.folder}/" in argument for argument in _arguments(pid))
+        return False
+
     def _kill_processes(self) -> list[int]:
         """Kills the processes that are left and waits for them; returns those it found."""
-        found = self._processes()
+        found = [pid for pid in _pids() if self._is_ours(pid)]
         for pid in found:
             with contextlib.suppress(ProcessLookupError):
                 descriptor = os.pidfd_open(pid)
@@ -257,6 +279,14 @@ class EngineBed:
     def _cgroups(self) -> list[pathlib.Path]:
         roots = [pathlib.Path("/sys/fs/cgroup"), *pathlib.Path("/sys/fs/cgroup").iterdir()]
         return [root / self.name for root in roots if (root / self.name).is_dir()]
+
+
+def _pids() -> list[int]:
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def _arguments(pid: int) -> list[str]:
+    return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
 
 
 def _remove_cgroup(top: pathlib.Path) -> None:
