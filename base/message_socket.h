@@ -11,7 +11,7 @@
 namespace nsdebug {
 
 /// Messages with descriptors over a SOCK_SEQPACKET pair, between two programs of ours on one node.
-inline constexpr size_t kMaxMessageBytes = 65536;
+inline constexpr size_t kMaxMessageBytes = 131072;
 inline constexpr size_t kMaxMessageFds = 16;
 
 struct Message {

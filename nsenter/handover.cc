@@ -91,13 +91,12 @@ Result<ResolveRequest> DecodeRequest(std::string_view text) {
   }
 }
 
-Result<void> SendTarget(int socket, const Target& target) {
-  std::vector<int> fds;
-  if (target.pidfd.valid()) fds.push_back(target.pidfd.get());
+std::string EncodeTarget(const Target& target, std::vector<int>* fds) {
+  if (target.pidfd.valid()) fds->push_back(target.pidfd.get());
   json namespaces = json::array();
   for (const NamespaceHandle& handle : target.namespaces) {
     namespaces.push_back({{"kind", handle.kind}, {"path", handle.path}});
-    fds.push_back(handle.fd.get());
+    fds->push_back(handle.fd.get());
   }
   const json answer = {{"version", kVersion},
                        {"pid", target.pidfd.valid() ? target.pid : 0},
@@ -109,7 +108,13 @@ Result<void> SendTarget(int socket, const Target& target) {
                        {"processSpec", target.process_spec},
                        {"note", target.note},
                        {"namespaces", namespaces}};
-  return SendMessage(socket, Dump(answer), fds);
+  return Dump(answer);
+}
+
+Result<void> SendTarget(int socket, const Target& target) {
+  std::vector<int> fds;
+  const std::string answer = EncodeTarget(target, &fds);
+  return SendMessage(socket, answer, fds);
 }
 
 Result<void> SendError(int socket, const Error& error) {

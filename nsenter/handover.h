@@ -25,6 +25,9 @@ struct ResolveRequest {
 std::string EncodeRequest(const ResolveRequest& request);
 Result<ResolveRequest> DecodeRequest(std::string_view text);
 
+/// A target as text, and the descriptors that go beside it, in order; they stay the caller's.
+std::string EncodeTarget(const Target& target, std::vector<int>* fds);
+
 /// Sends what was found; the descriptors stay the caller's.
 Result<void> SendTarget(int socket, const Target& target);
 /// Sends why nothing was found.

@@ -31,7 +31,23 @@ Namespaces, each the target's, or that of a file, or that with an id (Linux 6.19
      --user-parent             parent of the target's user namespace
  -T, --time[=FILE|=:NSID]      time
      --new LIST                start in new namespaces of these kinds: net,uts,pid,...
-None named: for --pod, --container and --docker net, pid, ipc, uts and cgroup.
+None named, for --pod, --container and --docker: a session.
+
+Session: shows the target and no more, with the rights of a profile, and leaves nothing behind.
+Any of these makes one of a plain join:
+     --view VIEW               toolbox (default): the node's tools around the target's processes,
+                               network and, at /target, files; container: the container's own files,
+                               user and rights, as the runtime's exec; host: ns-enter's own files
+     --profile NAME            general (default), baseline, restricted, netadmin, sysadmin
+     --cap-add, --cap-drop CAP change the profile's capabilities
+     --toolbox DIR             root directory of the tools (default /)
+     --setenv NAME=VALUE       variable for the command
+     --tty                     a terminal of the view's own
+     --timeout TIME            ends the session: 30s, 5m, 1h30m
+     --memory, --pids, --cpus  limits (default 512Mi, 256, 1)
+     --cgroup-parent PATH      where session cgroups are made (default /ns-debug); none: no limits
+     --starter-fd FD           the session ends when the other end of FD is closed
+     --plan-fd FD              the whole session is told over a socket, as to an agent's child
 
 The command:
  -S, --setuid UID|follow       user; "follow" is the target's
@@ -51,8 +67,8 @@ The command:
  -h, --help                    this text
  -V, --version                 version
 
-Exit status: the command's; 128+N when signal N ended it; 1 when entering failed; 126 when the
-command cannot be executed; 127 when it was not found. More in ns-enter(8).
+Exit status: the command's; 128+N when signal N ended it; 1 when entering failed; 124 when --timeout
+ended it; 126 when the command cannot be executed; 127 when it was not found. More in ns-enter(8).
 )";
 }
 

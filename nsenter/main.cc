@@ -10,11 +10,18 @@
 #include "nsenter/help.h"
 #include "nsenter/options.h"
 #include "nsenter/plan.h"
+#include "nsenter/process_title.h"
+#include "nsenter/program.h"
 #include "nsenter/report.h"
+#include "nsenter/session/explain_session.h"
+#include "nsenter/session/report.h"
 #include "nsenter/session/session.h"
+#include "nsenter/session/session_plan.h"
 
 namespace nsdebug {
 namespace {
+
+constexpr int kPlanTimeoutMs = 10'000;
 
 /// A closed standard descriptor would be the number of the next file we open, and an error message
 /// would be written into that. The stand-ins close on exec: the command finds what we found.
@@ -33,18 +40,38 @@ int Print(const std::string& text) {
   return 0;
 }
 
+/// For the agent: the plan comes over the socket, and the session is its as long as it is open.
+int RunPlan(int socket) {
+  Result<SessionPlan> plan = ReceiveSessionPlan(socket, kPlanTimeoutMs);
+  if (!plan) {
+    (void)SendMessage(
+        socket, EncodeEvent(SessionEvent::Failed({Step::kPlan, plan.error(), kExitSetupFailed})));
+    return ReportSetupFailure(plan.error());
+  }
+  ::fcntl(socket, F_SETFD, FD_CLOEXEC);
+  return RunSession(plan->spec, &plan->target, {.starter_fd = socket, .plan_socket = socket});
+}
+
 int Main(int argc, char* argv[]) {
+  RememberCommandLine(argc, argv);
   OccupyStandardDescriptors();
   Result<Options> options = ParseOptions(argc, argv);
   if (!options) return ReportSetupFailure(options.error());
   if (options->action == Options::Action::kHelp) return Print(HelpText());
   if (options->action == Options::Action::kVersion) return Print(VersionText());
 
+  if (options->plan_fd >= 0) return RunPlan(options->plan_fd);
+
   Result<Target> target = FindTarget(*options);
   if (!target) return ReportSetupFailure(target.error());
-  if (options->session && options->action == Options::Action::kRun) {
+  if (options->session && options->action == Options::Action::kExplain) {
+    Result<std::string> text = ExplainSession(*options->session, *target, options->json);
+    return text ? Print(*text) : ReportSetupFailure(text.error());
+  }
+  if (options->session) {
     if (!target->note.empty() && !options->quiet) ReportError(target->note);
-    return RunSession(*options->session, &*target, {.starter_fd = options->starter_fd});
+    return RunSession(*options->session, &*target,
+                      {.starter_fd = options->starter_fd, .plan_socket = -1});
   }
   Result<Plan> plan = MakePlan(*options, &*target);
   if (!plan) return ReportSetupFailure(plan.error());

@@ -77,6 +77,7 @@ constexpr option kLongOptions[] = {
     {"cgroup-parent", required_argument, nullptr, SessionOptions::kCgroupParent},
     {"timeout", required_argument, nullptr, SessionOptions::kTimeout},
     {"starter-fd", required_argument, nullptr, SessionOptions::kStarterFd},
+    {"plan-fd", required_argument, nullptr, SessionOptions::kPlanFd},
     {"output", required_argument, nullptr, 'o'},
     {"quiet", no_argument, nullptr, 'q'},
     {nullptr, 0, nullptr, 0},
@@ -339,6 +340,10 @@ class Parser {
 
   Result<void> Check() {
     if (options_.action != Options::Action::kRun) return {};
+    if (session_.plan_fd() >= 0) {
+      options_.plan_fd = session_.plan_fd();
+      return {};
+    }
     if (explain_) options_.action = Options::Action::kExplain;
     if (Result<void> target = CheckTarget(); !target) return target;
     if (options_.working_directory && options_.working_directory_inside) {

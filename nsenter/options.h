@@ -69,6 +69,7 @@ struct Options {
   /// the options of sessions is given.
   std::optional<SessionSpec> session;
   int starter_fd = -1;
+  int plan_fd = -1;  ///< the session is told there, and nothing else here
 };
 
 /// Parses as getopt_long(3) does: options end at the first other word or at "--", long names may be

@@ -21,20 +21,10 @@ ExecFailure FailureOf(std::string_view program, int error_number) {
           fmt::format("execute {}: {}", Printable(program), ErrnoText(error_number))};
 }
 
-std::string ShellFromPasswd() {
-  // O_NONBLOCK and the check for a regular file: a FIFO or device in its place must not hold us.
-  Result<UniqueFd> fd = Open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!fd) return {};
-  struct stat info {};
-  if (::fstat(fd->get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
-  Result<std::string> text = ReadAll(fd->get(), "/etc/passwd", kMaxPasswdBytes);
-  return text ? PasswdShell(*text, ::getuid()) : std::string();
-}
-
 std::string ChooseShell() {
   const char* shell = std::getenv("SHELL");
   if (shell != nullptr && *shell != '\0') return shell;
-  std::string from_passwd = ShellFromPasswd();
+  std::string from_passwd = ReadPasswdEntry(::getuid()).shell;
   return from_passwd.empty() ? "/bin/sh" : from_passwd;
 }
 
@@ -58,12 +48,24 @@ ExecFailure ExecShell() {
   return FailureOf(shell, errno);
 }
 
-std::string PasswdShell(std::string_view passwd, unsigned uid) {
+PasswdEntry FindInPasswd(std::string_view passwd, unsigned uid) {
   for (std::string_view line : Split(passwd, '\n')) {
     const std::vector<std::string_view> fields = Split(line, ':');
-    if (fields.size() == 7 && ParseNumber(fields[2]) == uid) return std::string(fields[6]);
+    if (fields.size() == 7 && ParseNumber(fields[2]) == uid) {
+      return {std::string(fields[5]), std::string(fields[6])};
+    }
   }
   return {};
+}
+
+PasswdEntry ReadPasswdEntry(unsigned uid) {
+  // O_NONBLOCK and the check for a regular file: a FIFO or device in its place must not hold us.
+  Result<UniqueFd> fd = Open("/etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  if (!fd) return {};
+  struct stat info {};
+  if (::fstat(fd->get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
+  Result<std::string> text = ReadAll(fd->get(), "/etc/passwd", kMaxPasswdBytes);
+  return text ? FindInPasswd(*text, uid) : PasswdEntry{};
 }
 
 }  // namespace nsdebug

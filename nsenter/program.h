@@ -29,7 +29,16 @@ ExecFailure ExecProgram(const std::vector<std::string>& command);
 /// process (CVE-2019-14271).
 ExecFailure ExecShell();
 
-/// The login shell of the user in the text of an /etc/passwd; empty when there is none.
-std::string PasswdShell(std::string_view passwd, unsigned uid);
+/// Home directory and login shell of a user.
+struct PasswdEntry {
+  std::string home;
+  std::string shell;
+};
+
+/// The user's entry in the text of an /etc/passwd; empty fields when there is none.
+PasswdEntry FindInPasswd(std::string_view passwd, unsigned uid);
+
+/// The user's entry in /etc/passwd as it is now, read as ExecShell() does.
+PasswdEntry ReadPasswdEntry(unsigned uid);
 
 }  // namespace nsdebug

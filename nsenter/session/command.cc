@@ -58,7 +58,7 @@ class Command {
 
  private:
   [[noreturn]] void Fail(const SetupFailure& failure) {
-    (void)SendMessage(plan_.report, EncodeFailure(failure));
+    (void)SendMessage(plan_.report, EncodeEvent(SessionEvent::Failed(failure)));
     ::_exit(failure.exit_code);
   }
 

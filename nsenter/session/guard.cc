@@ -19,6 +19,7 @@
 #include "base/message_socket.h"
 #include "base/process.h"
 #include "base/text.h"
+#include "nsenter/process_title.h"
 
 namespace nsdebug {
 
@@ -85,6 +86,7 @@ class GuardProcess {
     // Out of the terminal's reach: its signals and its hang-up are for the command.
     ::setsid();
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    SetProcessTitle("ns-enter: guard of a debug session");
     if (::chdir("/") != 0) ::_exit(1);
     SaveTerminal();
     CloseEverythingElse();

@@ -11,6 +11,7 @@
 
 #include "base/io.h"
 #include "base/text.h"
+#include "nsenter/program.h"
 
 namespace nsdebug {
 
@@ -190,6 +191,9 @@ Result<void> AssumeIdentity(const Identity& identity) {
     if (equals == std::string::npos) continue;
     ::setenv(variable.substr(0, equals).c_str(), variable.substr(equals + 1).c_str(), 1);
   }
+  // As runc and crun: a home the image did not name is that of the container's own /etc/passwd.
+  const std::string home = ReadPasswdEntry(identity.uid).home;
+  ::setenv("HOME", home.empty() ? "/" : home.c_str(), 0);
   if (identity.no_new_privs && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return FailErrno("set no_new_privs");
   }

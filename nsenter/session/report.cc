@@ -1,5 +1,6 @@
 #include "nsenter/session/report.h"
 
+#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 
@@ -9,41 +10,61 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<std::string_view, 9> kStepNames = {
+constexpr int kVersion = 1;
+
+constexpr std::array<std::string_view, 9> kSteps = {
     "plan", "resolve", "cgroup", "join", "view", "terminal", "identity", "seccomp", "exec"};
+constexpr std::array<std::string_view, 5> kKinds = {"terminal", "started", "failed", "executed",
+                                                    "ended"};
+
+template <size_t N>
+size_t IndexOf(const std::array<std::string_view, N>& names, const std::string& name) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) throw std::invalid_argument("unknown " + name);
+  return static_cast<size_t>(found - names.begin());
+}
 
 }  // namespace
 
-std::string_view StepName(Step step) { return kStepNames[static_cast<size_t>(step)]; }
+std::string_view StepName(Step step) { return kSteps[static_cast<size_t>(step)]; }
 
-std::string EncodeFailure(const SetupFailure& failure) {
-  const json object = {{"version", 1},
-                       {"event", "failed"},
-                       {"step", StepName(failure.step)},
-                       {"errno", failure.error.error_number},
-                       {"message", failure.error.message},
-                       {"exitCode", failure.exit_code}};
+std::string EncodeEvent(const SessionEvent& event) {
+  json object = {{"version", kVersion}, {"event", kKinds[static_cast<size_t>(event.kind)]}};
+  if (event.kind == SessionEvent::Kind::kStarted) object["pid"] = event.command;
+  if (event.kind == SessionEvent::Kind::kFailed) {
+    object["step"] = StepName(event.failure.step);
+    object["errno"] = event.failure.error.error_number;
+    object["message"] = event.failure.error.message;
+    object["exitCode"] = event.failure.exit_code;
+  }
+  if (event.kind == SessionEvent::Kind::kEnded) {
+    object["status"] = event.status;
+    object["cause"] = event.cause;
+  }
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-Result<SetupFailure> DecodeFailure(std::string_view text) {
+Result<SessionEvent> DecodeEvent(std::string_view text) {
   try {
     const json object = json::parse(text);
-    if (object.at("version") != 1 || object.at("event") != "failed") {
-      throw std::invalid_argument("not a failure of this version");
+    if (object.at("version") != kVersion) throw std::invalid_argument("another version");
+    SessionEvent event;
+    event.kind = static_cast<SessionEvent::Kind>(IndexOf(kKinds, object.at("event")));
+    if (event.kind == SessionEvent::Kind::kStarted) object.at("pid").get_to(event.command);
+    if (event.kind == SessionEvent::Kind::kFailed) {
+      event.failure.step = static_cast<Step>(IndexOf(kSteps, object.at("step")));
+      object.at("errno").get_to(event.failure.error.error_number);
+      object.at("message").get_to(event.failure.error.message);
+      object.at("exitCode").get_to(event.failure.exit_code);
+      event.failure.error.code = CodeOf(event.failure.error.error_number);
     }
-    SetupFailure failure;
-    const std::string step = object.at("step");
-    for (size_t i = 0; i < kStepNames.size(); ++i) {
-      if (kStepNames[i] == step) failure.step = static_cast<Step>(i);
+    if (event.kind == SessionEvent::Kind::kEnded) {
+      object.at("status").get_to(event.status);
+      object.at("cause").get_to(event.cause);
     }
-    failure.error.code = Code::kInternal;
-    object.at("message").get_to(failure.error.message);
-    object.at("errno").get_to(failure.error.error_number);
-    object.at("exitCode").get_to(failure.exit_code);
-    return failure;
+    return event;
   } catch (const std::exception& e) {
-    return Fail(Code::kInternal, std::string("malformed report of the session: ") + e.what());
+    return Fail(Code::kInternal, std::string("malformed event of the session: ") + e.what());
   }
 }
 

@@ -245,9 +245,11 @@ class Session {
       ReportFailure(*failure_);
       return failure_->exit_code;
     }
+    Tell(SessionEvent::Ended(wait_status_, cause.empty() ? "exit" : cause));
     if (cause == Guard::kDeadline) {
-      ReportError(fmt::format("the session's time of {} s is over",
-                              static_cast<double>(spec_.deadline.count()) / 1000));
+      if (links_.plan_socket < 0)
+        ReportError(fmt::format("the session's time of {} s is over",
+                                static_cast<double>(spec_.deadline.count()) / 1000));
       return kExitDeadline;
     }
     ExitLike(wait_status_);
@@ -275,35 +277,36 @@ class Session {
     }
   }
 
-  /// A SetupFailure, "terminal" with its master, "command N" with the number the command has in its
-  /// PID namespace; the end of it when the command runs.
   void TakeReport(Supervisor* supervisor) {
     Result<Message> message = ReceiveMessage(report_.get(), 0);
     if (!message) {
       // The exec closed it: the command runs.
       report_.Reset();
-      if (links_.plan_socket >= 0)
-        (void)SendMessage(links_.plan_socket, R"({"version":1,"event":"executed"})");
+      Tell(SessionEvent::Of(SessionEvent::Kind::kExecuted));
       return;
     }
-    if (message->bytes == "terminal" && message->fds.size() == 1) {
+    Result<SessionEvent> event = DecodeEvent(message->bytes);
+    if (!event) {
+      failure_ = SetupFailure{Step::kExec, event.error(), 1};
+    } else if (event->kind == SessionEvent::Kind::kTerminal && message->fds.size() == 1) {
       TakeTerminal(std::move(message->fds[0]));
-      return;
+    } else if (event->kind == SessionEvent::Kind::kStarted) {
+      supervisor->Watch(init_, event->command);
+    } else if (event->kind == SessionEvent::Kind::kFailed) {
+      failure_ = event->failure;
     }
-    if (constexpr std::string_view kCommand = "command "; message->bytes.starts_with(kCommand)) {
-      const auto number = ParseNumber(message->bytes.substr(kCommand.size()), INT32_MAX);
-      if (number) supervisor->Watch(init_, static_cast<pid_t>(*number));
-      return;
-    }
-    Result<SetupFailure> failure = DecodeFailure(message->bytes);
-    failure_ = failure ? *failure : SetupFailure{Step::kExec, failure.error(), 1};
+  }
+
+  /// Tells the agent, where there is one.
+  void Tell(const SessionEvent& event, const std::vector<int>& fds = {}) const {
+    if (links_.plan_socket >= 0) (void)SendMessage(links_.plan_socket, EncodeEvent(event), fds);
   }
 
   bool RelaysTerminal() const { return spec_.tty && links_.plan_socket < 0; }
 
   void TakeTerminal(UniqueFd master) {
     if (!RelaysTerminal()) {
-      (void)SendMessage(links_.plan_socket, R"({"version":1,"event":"terminal"})", {master.get()});
+      Tell(SessionEvent::Of(SessionEvent::Kind::kTerminal), {master.get()});
       return;
     }
     raw_ = std::make_unique<RawTerminal>(STDIN_FILENO);
@@ -360,11 +363,8 @@ class Session {
   }
 
   void ReportFailure(const SetupFailure& failure) const {
-    if (links_.plan_socket >= 0) {
-      (void)SendMessage(links_.plan_socket, EncodeFailure(failure));
-    } else {
-      ReportError(failure.error.message);
-    }
+    Tell(SessionEvent::Failed(failure));
+    if (links_.plan_socket < 0) ReportError(failure.error.message);
   }
 
   // No process ends with this.

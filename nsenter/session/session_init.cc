@@ -14,6 +14,7 @@
 #include "base/message_socket.h"
 #include "base/process.h"
 #include "nsenter/capabilities.h"
+#include "nsenter/process_title.h"
 #include "nsenter/session/command.h"
 #include "nsenter/session/pty.h"
 #include "nsenter/session/report.h"
@@ -48,6 +49,7 @@ class SessionInit {
     // Processes of the target see us from here on: see EnterTarget() in enter.cc.
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (HasExited(plan_.parent_pidfd)) ::_exit(1);
+    SetProcessTitle("ns-enter: init of a debug session");
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (Result<void> entered = EnterView(); !entered) Fail(Step::kView, entered.error());
     if (Result<void> opened = OpenTerminal(); !opened) Fail(Step::kTerminal, opened.error());
@@ -58,7 +60,7 @@ class SessionInit {
     if (!go->fds.empty()) command_procs_ = std::move(go->fds[0]);
     if (go->fds.size() > 1) command_cgroup_ = std::move(go->fds[1]);
     const pid_t command = StartCommand();
-    (void)SendMessage(plan_.report, fmt::format("command {}", command));
+    (void)SendMessage(plan_.report, EncodeEvent(SessionEvent::Started(command)));
     if (Result<void> disarmed = Disarm(supervisor->fd()); !disarmed) {
       ::kill(command, SIGKILL);
       ::_exit(1);
@@ -68,7 +70,7 @@ class SessionInit {
 
  private:
   [[noreturn]] void Fail(Step step, const Error& error) {
-    (void)SendMessage(plan_.report, EncodeFailure({step, error, 1}));
+    (void)SendMessage(plan_.report, EncodeEvent(SessionEvent::Failed({step, error, 1})));
     ::_exit(1);
   }
 
@@ -110,7 +112,8 @@ class SessionInit {
     if (!pty) return Propagate(pty.error());
     SetTerminalSize(pty->master.get(), plan_.spec.rows, plan_.spec.columns);
     terminal_ = std::move(pty->slave);
-    return SendMessage(plan_.report, "terminal", {pty->master.get()});
+    return SendMessage(plan_.report, EncodeEvent(SessionEvent::Of(SessionEvent::Kind::kTerminal)),
+                       {pty->master.get()});
   }
 
   pid_t StartCommand() {

@@ -102,7 +102,7 @@ Result<bool> SessionOptions::Take(int key, const char* argument) {
     *set |= *parsed;
     return true;
   };
-  given_ = given_ || (key >= kView && key <= kStarterFd);
+  given_ = given_ || (key >= kView && key <= kPlanFd);
   switch (key) {
     case kView: {
       Result<View> view = ParseView(text);
@@ -133,7 +133,8 @@ Result<bool> SessionOptions::Take(int key, const char* argument) {
     case kPids:
     case kCpus:
     case kTimeout:
-    case kStarterFd: {
+    case kStarterFd:
+    case kPlanFd: {
       Result<void> taken = TakeLimit(key, text);
       if (!taken) return Propagate(taken.error());
       return true;
@@ -163,8 +164,8 @@ Result<void> SessionOptions::TakeLimit(int key, const std::string& text) {
     spec_.limits.pids = *pids;
   } else {
     const auto fd = ParseNumber(text, INT_MAX);
-    if (!fd) return Bad(text, "a descriptor, as --starter-fd must be");
-    starter_fd_ = static_cast<int>(*fd);
+    if (!fd) return Bad(text, "a descriptor, as --starter-fd and --plan-fd must be");
+    (key == kStarterFd ? starter_fd_ : plan_fd_) = static_cast<int>(*fd);
   }
   return {};
 }

@@ -26,6 +26,7 @@ class SessionOptions {
     kCgroupParent,
     kTimeout,
     kStarterFd,
+    kPlanFd,
   };
 
   /// Takes one option; false when the key is none of ours.
@@ -34,6 +35,8 @@ class SessionOptions {
   /// Whether any of them was given.
   bool given() const { return given_; }
   int starter_fd() const { return starter_fd_; }
+  /// -1: the command line is the plan.
+  int plan_fd() const { return plan_fd_; }
 
   /// The spec of what was given, with the profile's rights worked out.
   Result<SessionSpec> Make() const;
@@ -46,6 +49,7 @@ class SessionOptions {
   CapabilitySet added_ = 0;
   CapabilitySet dropped_ = 0;
   int starter_fd_ = -1;
+  int plan_fd_ = -1;
   bool given_ = false;
 };
 

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -50,6 +51,21 @@ std::string EscapeLayer(std::string_view path) {
   return escaped;
 }
 
+Result<void> MountOverlay(const std::string& tools, const std::string& place) {
+  for (const char* part : {"/upper", "/work", "/root"}) {
+    if (Result<void> made = MakeDirectory(place + part); !made) return made;
+  }
+  return Mount("overlay", place + "/root", "overlay", kSafeMountFlags,
+               fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work", EscapeLayer(tools),
+                           place, place));
+}
+
+Result<std::string> MakePrivateWorkPlace() {
+  if (::unshare(CLONE_NEWNS) != 0) return FailErrno("create a mount namespace for the view");
+  if (Result<void> cut = MakeMountsPrivate(); !cut) return Propagate(cut.error());
+  return MountWorkPlace();
+}
+
 /// Assembles the view in `root_`, below the work place.
 class Builder {
  public:
@@ -69,12 +85,7 @@ class Builder {
 
  private:
   Result<void> MountTools() {
-    for (const char* part : {"/upper", "/work", "/root"}) {
-      if (Result<void> made = MakeDirectory(place_ + part); !made) return made;
-    }
-    const std::string options = fmt::format("lowerdir={},upperdir={}/upper,workdir={}/work",
-                                            EscapeLayer(view_.tools), place_, place_);
-    Result<void> mounted = Mount("overlay", root_, "overlay", kSafeMountFlags, options);
+    Result<void> mounted = MountOverlay(view_.tools, place_);
     if (mounted) return {};
     // Some file systems cannot be a layer, and some kernels lack overlayfs: then the tools are
     // read-only, bound without their submounts, and only the scratch directories can be written.
@@ -162,9 +173,7 @@ class Builder {
 }  // namespace
 
 Result<ToolboxFacts> EnterToolbox(const ToolboxView& view) {
-  if (::unshare(CLONE_NEWNS) != 0) return FailErrno("create a mount namespace for the view");
-  if (Result<void> cut = MakeMountsPrivate(); !cut) return Propagate(cut.error());
-  Result<std::string> place = MountWorkPlace();
+  Result<std::string> place = MakePrivateWorkPlace();
   if (!place) return Propagate(place.error());
   Builder builder(view, *place);
   if (Result<void> built = builder.Build(); !built) return Propagate(built.error());
@@ -172,6 +181,18 @@ Result<ToolboxFacts> EnterToolbox(const ToolboxView& view) {
     return Propagate(entered.error());
   }
   return builder.facts();
+}
+
+bool CanOverlay(const std::string& tools) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    Result<std::string> place = MakePrivateWorkPlace();
+    ::_exit(place && MountOverlay(tools, *place) ? 0 : 1);
+  }
+  int status = -1;
+  while (child > 0 && ::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return status == 0;
 }
 
 }  // namespace nsdebug

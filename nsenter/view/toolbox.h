@@ -32,4 +32,8 @@ struct ToolboxFacts {
 /// Everything a session writes lies in a tmpfs of that mount namespace and goes with it.
 Result<ToolboxFacts> EnterToolbox(const ToolboxView& view);
 
+/// Whether overlayfs takes `tools` as a layer here; tried in a child process, in a mount namespace
+/// that ends with it.
+bool CanOverlay(const std::string& tools);
+
 }  // namespace nsdebug

@@ -7,16 +7,17 @@
 namespace nsdebug {
 namespace {
 
-TEST(PasswdShellTest, FindsTheShellOfTheUser) {
+TEST(FindInPasswdTest, FindsHomeAndShellOfTheUser) {
   constexpr const char kPasswd[] =
       "root:x:0:0:root:/root:/bin/bash\n"
       "broken:line\n"
       "web:x:1000:1000::/home/web:/bin/zsh\n"
       "many:x:1001:0:a:b:c:d:/bin/evil\n";
-  EXPECT_EQ(PasswdShell(kPasswd, 0), "/bin/bash");
-  EXPECT_EQ(PasswdShell(kPasswd, 1000), "/bin/zsh");
-  EXPECT_EQ(PasswdShell(kPasswd, 1001), "");
-  EXPECT_EQ(PasswdShell("", 0), "");
+  EXPECT_EQ(FindInPasswd(kPasswd, 0).shell, "/bin/bash");
+  EXPECT_EQ(FindInPasswd(kPasswd, 0).home, "/root");
+  EXPECT_EQ(FindInPasswd(kPasswd, 1000).shell, "/bin/zsh");
+  EXPECT_EQ(FindInPasswd(kPasswd, 1001).shell, "");
+  EXPECT_EQ(FindInPasswd("", 0).shell, "");
 }
 
 TEST(ExecProgramTest, TellsNotFoundFromNotExecutable) {
