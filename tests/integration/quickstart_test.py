@@ -1,0 +1,14 @@
+"""The first command of the README."""
+
+import pathlib
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def test_quickstart_shows_what_listens_in_a_container_without_tools():
+    result = subprocess.run([ROOT / "scripts" / "quickstart"], stdin=subprocess.DEVNULL,
+                            capture_output=True, text=True, check=False, timeout=800)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert 'users:(("server",pid=1,' in result.stdout
+    assert "0.0.0.0:8080" in result.stdout
