@@ -18,6 +18,7 @@ enum LongOnly {
   kPreserveCredentials = CHAR_MAX + 1,
   kKeepCaps,
   kUserParent,
+  kJoinCgroup,
   kContainer,
   kPod,
   kSandbox,
@@ -51,7 +52,7 @@ constexpr option kLongOptions[] = {
     {"wdns", optional_argument, nullptr, 'W'},
     {"env", no_argument, nullptr, 'e'},
     {"no-fork", no_argument, nullptr, 'F'},
-    {"join-cgroup", no_argument, nullptr, 'c'},
+    {"join-cgroup", no_argument, nullptr, kJoinCgroup},
     {"help", no_argument, nullptr, 'h'},
     {"version", no_argument, nullptr, 'V'},
     {"follow-context", no_argument, nullptr, 'Z'},
@@ -252,6 +253,9 @@ class Parser {
         return {};
       case 'c':
         return TakeC();
+      case kJoinCgroup:
+        options_.join_cgroup = true;
+        return {};
       case kSandbox:
         options_.sandbox = true;
         return {};

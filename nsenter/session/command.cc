@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "nsenter/capabilities.h"
 #include "nsenter/program.h"
-#include "nsenter/seccomp_filter.h"
+#include "nsenter/seccomp/seccomp_filter.h"
 #include "nsenter/session/pty.h"
 #include "nsenter/session/report.h"
 

@@ -90,6 +90,7 @@ class GuardProcess {
     if (::chdir("/") != 0) ::_exit(1);
     SaveTerminal();
     CloseEverythingElse();
+    Sweep();
     WatchUntilOver();
     if (HasExited(parent_)) RestoreTerminal();
     EndSession(watch_.cgroup, init_pidfd_.get());
@@ -97,6 +98,12 @@ class GuardProcess {
   }
 
  private:
+  void Sweep() const {
+    if (watch_.cgroup_parent.empty()) return;
+    Result<std::string> mountinfo = ReadFile("/proc/self/mountinfo");
+    if (mountinfo) SweepSessions(ParseCgroupMounts(*mountinfo), watch_.cgroup_parent);
+  }
+
   void SaveTerminal() {
     has_terminal_ = watch_.terminal_fd >= 0 && ::tcgetattr(watch_.terminal_fd, &settings_) == 0;
   }

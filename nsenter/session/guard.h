@@ -15,6 +15,7 @@ namespace nsdebug {
 /// What the guard watches.
 struct GuardWatch {
   std::optional<SessionCgroup> cgroup;  ///< paths only
+  std::string cgroup_parent;            ///< swept of what killed predecessors left; empty: not
   int starter_fd = -1;                  ///< its other end closes when the starter is gone; -1: none
   std::chrono::milliseconds deadline{0};
   int terminal_fd = -1;  ///< restored to its present settings should ns-enter die; -1: none

@@ -119,7 +119,6 @@ class Session {
     Result<std::string> mountinfo = ReadFile("/proc/self/mountinfo");
     if (!mountinfo) return Propagate(mountinfo.error());
     const std::vector<CgroupMount> mounts = ParseCgroupMounts(*mountinfo);
-    SweepSessions(mounts, spec_.cgroup_parent);
     Result<std::string> name = SessionName();
     if (!name) return Propagate(name.error());
     Result<SessionCgroup> cgroup = SessionCgroup::Plan(mounts, spec_.cgroup_parent, *name);
@@ -132,6 +131,7 @@ class Session {
     signals_ = std::make_unique<SignalState>();
     GuardWatch watch;
     watch.cgroup = std::move(cgroup_);
+    if (watch.cgroup) watch.cgroup_parent = spec_.cgroup_parent;
     watch.starter_fd = links_.starter_fd;
     watch.deadline = spec_.deadline;
     watch.terminal_fd = RelaysTerminal() && ::isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1;

@@ -65,6 +65,7 @@ TEST(ParseOptionsTest, ShortCMeansTheContainerBehindPodOnly) {
   EXPECT_TRUE(pid->join_cgroup);
   EXPECT_THAT(pid->command, ElementsAre("ss"));
 
+  EXPECT_TRUE(Parse({"--join-cgroup", "--pod", "shop/web", "ss"})->join_cgroup);
   EXPECT_THAT(Parse({"-c", "--pod", "shop/web", "ss"}).error().message,
               HasSubstr("-c before --pod means --join-cgroup"));
 }
