@@ -30,6 +30,9 @@ bool IsBetterAttempt(const Container& one, const Container& other) {
 
 /// One container a name, in the order in which the names first appeared.
 std::vector<Container> LatestAttempts(std::vector<Container> containers) {
+  // cri-dockerd lists the newest first, with times in whole seconds: of equal times the later
+  // listed was made first.
+  std::reverse(containers.begin(), containers.end());
   std::stable_sort(containers.begin(), containers.end(),
                    [](const Container& one, const Container& other) {
                      return one.created_at < other.created_at;

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 #include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
@@ -53,6 +56,14 @@ std::string StateText(const ContainerStatus& status) {
   }
 }
 
+/// Whether a descriptor on nsfs is a namespace of the kind with this name in /proc/PID/ns.
+bool IsNamespace(int fd, const std::string& kind) {
+  const std::map<std::string, int> types = {
+      {"net", CLONE_NEWNET}, {"ipc", CLONE_NEWIPC}, {"uts", CLONE_NEWUTS}, {"user", CLONE_NEWUSER}};
+  const auto type = types.find(kind);
+  return type != types.end() && ::ioctl(fd, NS_GET_NSTYPE) == type->second;
+}
+
 /// One lookup: the calls it makes and what it knows so far.
 class Lookup {
  public:
@@ -79,7 +90,7 @@ class Lookup {
       if (!containers) return Propagate(containers.error());
       Result<ContainerChoice> choice = ChooseContainer(sandbox_, *containers, query.container);
       if (!choice) return Propagate(choice.error());
-      Result<Target> target = OpenContainer(choice->container);
+      Result<Target> target = TryOpenContainer(choice->container);
       if (target) target->note = choice->note;
       if (target || target.error().code != Code::kAborted || attempt == kAttempts) return target;
     }
@@ -168,7 +179,7 @@ class Lookup {
   Result<Target> TryOpenContainer(const Container& container) {
     const std::string name = NameOf(container);
     Result<ContainerStatus> status = runtime_->GetContainerStatus(container.id);
-    if (!status) return Propagate(status.error(), "container " + name);
+    if (!status) return Vanished(status.error(), "container " + name);
     // Only of a running container: CRI-O keeps telling the pid that an exited one had, and of a
     // created one the process that waits to become it.
     if (status->container.state != ContainerState::kRunning) {
@@ -220,7 +231,8 @@ class Lookup {
       Result<UniqueFd> fd = Open(path, O_RDONLY | O_NONBLOCK);
       if (!fd) return Propagate(fd.error(), what);
       struct statfs file_system {};
-      if (::fstatfs(fd->get(), &file_system) != 0 || file_system.f_type != NSFS_MAGIC) {
+      if (::fstatfs(fd->get(), &file_system) != 0 || file_system.f_type != NSFS_MAGIC ||
+          !IsNamespace(fd->get(), kind)) {
         return Fail(Code::kInternal, fmt::format("{}: the runtime names {} as its {} namespace, "
                                                  "which is none",
                                                  what, Printable(path), kind));
@@ -235,24 +247,37 @@ class Lookup {
     if (info.pid == 0) {
       return Fail(Code::kFailedPrecondition, what + ": the runtime does not tell its process");
     }
+    const std::vector<std::string_view> names = {info.runtime_type, info.runtime_handler,
+                                                 sandbox_.runtime_handler};
+    if (const std::string sandboxed = SandboxedRuntime(names, 0); !sandboxed.empty()) {
+      return RefuseSandboxed(what, sandboxed);
+    }
     Result<UniqueFd> pidfd = OpenContainerProcess(info.pid, id);
     if (!pidfd) {
       // Behind a kernel of its own a container's pid is the sandbox's, outside the cgroup.
-      const std::string sandboxed = SandboxedRuntime(
-          {info.runtime_type, info.runtime_handler, sandbox_.runtime_handler}, info.pid);
-      if (!sandboxed.empty()) {
-        return Fail(Code::kFailedPrecondition,
-                    fmt::format("{} runs under {}: not supported, its processes live behind a "
-                                "kernel of their own",
-                                what, sandboxed));
-      }
-      return Propagate(pidfd.error(), what);
+      const std::string sandboxed = SandboxedRuntime(names, info.pid);
+      if (!sandboxed.empty()) return RefuseSandboxed(what, sandboxed);
+      return Vanished(pidfd.error(), what);
     }
     Result<Target> target = NewTarget(id);
     if (!target) return target;
     target->pidfd = std::move(*pidfd);
     target->pid = info.pid;
     return target;
+  }
+
+  static Failure RefuseSandboxed(const std::string& what, const std::string& runtime) {
+    return Fail(
+        Code::kFailedPrecondition,
+        fmt::format("{} runs under {}: not supported, its processes live behind a kernel of "
+                    "their own",
+                    what, runtime));
+  }
+
+  /// What was listed a moment ago and is not there now has ended meanwhile: worth another look.
+  static Failure Vanished(Error error, const std::string& what) {
+    if (error.code == Code::kNotFound) error.code = Code::kAborted;
+    return Propagate(std::move(error), what);
   }
 
   Result<Target> NewTarget(const std::string& id) {

@@ -34,6 +34,7 @@ std::string SandboxedRuntime(const std::vector<std::string_view>& names, pid_t p
       if (name.find(mark.text) != std::string_view::npos) return mark.runtime;
     }
   }
+  if (pid == 0) return {};
   const Result<std::string> command_line = ReadFile(fmt::format("/proc/{}/cmdline", pid));
   if (!command_line) return {};
   std::string_view program = std::string_view(*command_line).substr(0, command_line->find('\0'));

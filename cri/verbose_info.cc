@@ -12,6 +12,8 @@ namespace {
 
 using nlohmann::json;
 
+constexpr int64_t kMaxPid = 4'194'304;  // PID_MAX_LIMIT of the kernel
+
 // Names of the OCI runtime spec to names in /proc/PID/ns.
 const std::map<std::string, std::string>& NamespaceKinds() {
   static const std::map<std::string, std::string> kKinds = {
@@ -22,12 +24,14 @@ const std::map<std::string, std::string>& NamespaceKinds() {
 /// A number, or as CRI-O before 1.18 has it a string of digits. Negative is no pid of anybody.
 pid_t ParsePid(const json& value) {
   if (value.is_string()) {
-    const auto number = ParseNumber(value.get<std::string>(), INT32_MAX);
+    const auto number = ParseNumber(value.get<std::string>(), kMaxPid);
     if (!number) throw std::invalid_argument("pid is not a number");
     return static_cast<pid_t>(*number);
   }
+  // 1.9 must not be read as 1, the node's init.
+  if (!value.is_number_integer()) throw std::invalid_argument("pid is not an integer");
   const auto number = value.get<int64_t>();
-  if (number < 0 || number > INT32_MAX) throw std::invalid_argument("pid is out of range");
+  if (number < 0 || number > kMaxPid) throw std::invalid_argument("pid is out of range");
   return static_cast<pid_t>(number);
 }
 
