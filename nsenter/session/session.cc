@@ -267,7 +267,7 @@ class Session {
     // What the session tells comes before how it ended.
     if (watched[2].revents != 0) TakeReport(supervisor);
     if (relay_) relay_->Handle(watched);
-    if (watched[1].revents != 0) TakeStatus();
+    if (watched[1].revents != 0) TakeStatus(supervisor);
     if (watched[3].revents != 0) GuardSpoke();
     if (watched[4].revents != 0) ended_ = true;
     if (watched[0].revents != 0) {
@@ -280,9 +280,9 @@ class Session {
   void TakeReport(Supervisor* supervisor) {
     Result<Message> message = ReceiveMessage(report_.get(), 0);
     if (!message) {
-      // The exec closed it: the command runs.
+      // Closed by the exec, unless it failed.
       report_.Reset();
-      Tell(SessionEvent::Of(SessionEvent::Kind::kExecuted));
+      if (!failure_) Tell(SessionEvent::Of(SessionEvent::Kind::kExecuted));
       return;
     }
     Result<SessionEvent> event = DecodeEvent(message->bytes);
@@ -313,18 +313,29 @@ class Session {
     relay_ = std::make_unique<TerminalRelay>(std::move(master));
   }
 
-  void TakeStatus() {
+  void TakeStatus(Supervisor* supervisor) {
+    ReadStatus();
+    // Without a status the init was killed: its own end, which is about to be reported, counts.
+    if (wait_status_ == kNoStatus) return;
+    TakeLastReports(supervisor);
+    ended_ = true;
+  }
+
+  void ReadStatus() {
     WaitStatus status = 0;
     if (::read(status_.get(), &status, sizeof(status)) == sizeof(status)) wait_status_ = status;
     status_.Reset();
-    // Without a status the init was killed: its own end, which is about to be reported, counts.
-    if (wait_status_ != kNoStatus) ended_ = true;
+  }
+
+  /// Command and init have ended or let go of the report: all of it is there, and its end.
+  void TakeLastReports(Supervisor* supervisor) {
+    while (report_.valid()) TakeReport(supervisor);
   }
 
   void InitEnded(Supervisor* supervisor, WaitStatus status) {
     init_reaped_ = true;
     if (wait_status_ == kNoStatus) wait_status_ = status;
-    while (report_.valid() && !failure_) TakeReport(supervisor);
+    TakeLastReports(supervisor);
     ended_ = true;
   }
 
@@ -358,7 +369,7 @@ class Session {
       }
     }
     // What the command had reported last, it may have reported while we were ending it.
-    if (wait_status_ == kNoStatus && status_.valid()) TakeStatus();
+    if (wait_status_ == kNoStatus && status_.valid()) ReadStatus();
     if (wait_status_ == kNoStatus) wait_status_ = grace_signal_ != 0 ? grace_signal_ : SIGKILL;
   }
 
