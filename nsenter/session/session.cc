@@ -1,10 +1,7 @@
 #include "nsenter/session/session.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,16 +12,10 @@
 #include <optional>
 #include <vector>
 
-#include "base/io.h"
 #include "base/message_socket.h"
-#include "base/process.h"
-#include "base/text.h"
-#include "nsenter/join.h"
 #include "nsenter/report.h"
-#include "nsenter/session/guard.h"
-#include "nsenter/session/identity.h"
 #include "nsenter/session/report.h"
-#include "nsenter/session/session_init.h"
+#include "nsenter/session/session_setup.h"
 #include "nsenter/session/terminal.h"
 
 namespace nsdebug {
@@ -34,34 +25,15 @@ namespace {
 // SIGTERM and SIGHUP end a session: the command has this long to end by itself.
 constexpr long kGraceMs = 500;
 
-struct Pipe {
-  UniqueFd read;
-  UniqueFd write;
-};
-
-Result<Pipe> MakePipe() {
-  std::array<int, 2> fds{};
-  if (::pipe2(fds.data(), O_CLOEXEC) != 0) return FailErrno("pipe");
-  return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
-}
-
-bool SameNamespace(const std::string& own, const ProcessHandle& process, const char* other) {
-  struct stat one {};
-  struct stat two {};
-  return ::stat(own.c_str(), &one) == 0 && ::fstatat(process.proc(), other, &two, 0) == 0 &&
-         one.st_ino == two.st_ino && one.st_dev == two.st_dev;
-}
-
 /// ns-enter while a session runs: sets it up, stands for its command, ends it.
 class Session {
  public:
   Session(const SessionSpec& spec, Target* target, const SessionLinks& links)
-      : spec_(spec), target_(target), links_(links) {}
+      : spec_(spec), links_(links), setup_(spec, target, links), session_(setup_.session()) {}
 
   int Run() {
-    Result<void> started = Start();
-    if (!started) {
-      ReportFailure({step_, started.error(), 1});
+    if (Result<void> started = setup_.Run(); !started) {
+      ReportFailure({setup_.step(), started.error(), 1});
       End();
       return 1;
     }
@@ -69,172 +41,16 @@ class Session {
   }
 
  private:
-  // --- before anything of the target is entered: privileged, in our own namespaces
-
-  Result<void> Start() {
-    for (auto stage :
-         {&Session::OpenTarget, &Session::PrepareIdentity, &Session::PlanCgroup,
-          &Session::StartGuard, &Session::JoinTarget, &Session::StartInit, &Session::PlaceInit}) {
-      if (Result<void> done = (this->*stage)(); !done) return done;
-    }
-    return {};
-  }
-
-  Result<void> OpenTarget() {
-    step_ = Step::kResolve;
-    if (!target_->pidfd.valid()) {
-      if (spec_.view == View::kToolbox && !target_->namespaces.empty()) return {};
-      return Fail(Code::kFailedPrecondition,
-                  fmt::format("the {} view needs a process of the target", ViewName(spec_.view)));
-    }
-    Result<ProcessHandle> process = ProcessHandle::FromPidfd(std::move(target_->pidfd));
-    if (!process) return Propagate(process.error());
-    process_ = std::move(*process);
-    if (SameNamespace("/proc/self/ns/user", *process_, "ns/user")) return {};
-    Result<UniqueFd> user = process_->Open("ns/user", O_RDONLY);
-    if (!user) return Propagate(user.error());
-    user_namespace_ = std::move(*user);
-    return {};
-  }
-
-  Result<void> PrepareIdentity() {
-    step_ = Step::kIdentity;
-    if (spec_.view != View::kContainer) return {};
-    Result<Identity> identity = ContainerIdentity(*process_, target_->process_spec);
-    if (!identity) return Propagate(identity.error());
-    identity_ = std::move(*identity);
-    return {};
-  }
-
-  Result<void> PlanCgroup() {
-    step_ = Step::kCgroup;
-    if (spec_.join_target_cgroup || spec_.view == View::kContainer) {
-      // As the runtime's exec does it: the container's own limits hold.
-      Result<std::vector<CgroupMembership>> cgroups = OpenCgroups(*process_);
-      if (!cgroups) return Propagate(cgroups.error());
-      target_cgroups_ = std::move(*cgroups);
-      return {};
-    }
-    if (spec_.cgroup_parent.empty()) return {};
-    Result<std::string> mountinfo = ReadFile("/proc/self/mountinfo");
-    if (!mountinfo) return Propagate(mountinfo.error());
-    const std::vector<CgroupMount> mounts = ParseCgroupMounts(*mountinfo);
-    Result<std::string> name = SessionName();
-    if (!name) return Propagate(name.error());
-    Result<SessionCgroup> cgroup = SessionCgroup::Plan(mounts, spec_.cgroup_parent, *name);
-    if (!cgroup) return Propagate(cgroup.error());
-    cgroup_ = std::move(*cgroup);
-    return {};
-  }
-
-  Result<void> StartGuard() {
-    signals_ = std::make_unique<SignalState>();
-    GuardWatch watch;
-    watch.cgroup = std::move(cgroup_);
-    if (watch.cgroup) watch.cgroup_parent = spec_.cgroup_parent;
-    watch.starter_fd = links_.starter_fd;
-    watch.deadline = spec_.deadline;
-    watch.terminal_fd = RelaysTerminal() && ::isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1;
-    Result<Guard> guard = Guard::Start(watch);
-    cgroup_ = std::move(watch.cgroup);
-    if (!guard) return Propagate(guard.error());
-    guard_ = std::move(*guard);
-    return {};
-  }
-
-  /// The mount namespace is the view's business, the user namespace the command's.
-  Result<void> JoinTarget() {
-    step_ = Step::kJoin;
-    ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    std::vector<NamespaceJoin> joins;
-    for (const NamespaceType& type : kNamespaceTypes) {
-      if (type.flag == CLONE_NEWUSER || type.flag == CLONE_NEWNS) continue;
-      if ((spec_.namespaces & type.flag) == 0) continue;
-      if (process_) {
-        if (::access(fmt::format("/proc/self/ns/{}", type.name).c_str(), F_OK) != 0) continue;
-        joins.push_back({&type, UniqueFd(), fmt::format("pid {}", process_->pid())});
-        continue;
-      }
-      for (NamespaceHandle& handle : target_->namespaces) {
-        if (handle.kind == type.name) joins.push_back({&type, std::move(handle.fd), handle.path});
-      }
-    }
-    return JoinNamespaces(joins, process_ ? &*process_ : nullptr);
-  }
-
-  Result<void> StartInit() {
-    step_ = Step::kExec;
-    Result<MessageSocketPair> go = MakeMessageSocketPair();
-    if (!go) return Propagate(go.error());
-    Result<MessageSocketPair> report = MakeMessageSocketPair();
-    if (!report) return Propagate(report.error());
-    Result<Pipe> status = MakePipe();
-    if (!status) return Propagate(status.error());
-    Result<UniqueFd> own_pidfd = OpenPidfd(::getpid());
-    if (!own_pidfd) return Propagate(own_pidfd.error());
-
-    init_ = ::fork();
-    if (init_ < 0) {
-      if (errno == ENOMEM) {
-        return Fail(Code::kAborted,
-                    "fork: the target's PID namespace has ended, or no memory is left");
-      }
-      return FailErrno("fork");
-    }
-    if (init_ == 0) {
-      // Closed here, so that the end of ours ends it.
-      go->first.Reset();
-      report->first.Reset();
-      status->read.Reset();
-      RunSessionInit({spec_, process_ ? &*process_ : nullptr, std::move(identity_),
-                      std::move(user_namespace_), *signals_, own_pidfd->get(), go->second.get(),
-                      report->second.get(), status->write.get()});
-    }
-    report_ = std::move(report->first);
-    status_ = std::move(status->read);
-    go_ = std::move(go->first);
-    Result<UniqueFd> init_pidfd = OpenPidfd(init_);
-    if (!init_pidfd) return Propagate(init_pidfd.error());
-    init_pidfd_ = std::move(*init_pidfd);
-    return {};
-  }
-
-  /// While the init builds its view: makes the cgroups and moves it in. Moving a process between
-  /// cgroups waits for the whole system (an RCU grace period). The command starts only after it.
-  Result<void> PlaceInit() {
-    step_ = Step::kCgroup;
-    if (Result<void> told = guard_->WatchInit(init_pidfd_.get()); !told) {
-      return Propagate(told.error(), "tell the session's guard");
-    }
-    std::vector<int> fds;
-    if (cgroup_) {
-      if (Result<void> made = cgroup_->Create(spec_.limits, spec_.profile->unrestricted); !made) {
-        return made;
-      }
-      if (Result<void> added = cgroup_->AddInit(init_); !added) return added;
-      fds = cgroup_->CommandFds();
-    }
-    for (const CgroupMembership& cgroup : target_cgroups_) {
-      if (Result<void> written = WriteAll(cgroup.procs.get(), std::to_string(init_), cgroup.path);
-          !written) {
-        return Propagate(written.error(), "join the container's cgroup");
-      }
-    }
-    Result<void> sent = SendMessage(go_.get(), "go", fds);
-    // Closed: the init has failed, and its report says why.
-    return sent || sent.error().error_number == EPIPE ? Result<void>() : sent;
-  }
-
   // --- while the command runs
 
   int StandForCommand() {
     Result<Supervisor> supervisor = Supervisor::Create(false);
     if (!supervisor) {
-      ReportFailure({step_, supervisor.error(), 1});
+      ReportFailure({setup_.step(), supervisor.error(), 1});
       End();
       return 1;
     }
-    supervisor->Watch(init_, init_);
+    supervisor->Watch(session_.init, session_.init);
     while (!ended_) Turn(&*supervisor);
     if (relay_) relay_->Drain();
     relay_.reset();
@@ -258,9 +74,9 @@ class Session {
   /// Waits for whatever comes next and deals with it.
   void Turn(Supervisor* supervisor) {
     std::vector<pollfd> watched = {{supervisor->fd(), POLLIN, 0},
-                                   {status_.get(), POLLIN, 0},
-                                   {report_.get(), POLLIN, 0},
-                                   {guard_->fd(), POLLIN, 0},
+                                   {session_.status.get(), POLLIN, 0},
+                                   {session_.report.get(), POLLIN, 0},
+                                   {session_.guard->fd(), POLLIN, 0},
                                    {grace_.get(), POLLIN, 0}};
     if (relay_) relay_->AddTo(&watched);
     if (::poll(watched.data(), watched.size(), -1) < 0) return;
@@ -278,10 +94,10 @@ class Session {
   }
 
   void TakeReport(Supervisor* supervisor) {
-    Result<Message> message = ReceiveMessage(report_.get(), 0);
+    Result<Message> message = ReceiveMessage(session_.report.get(), 0);
     if (!message) {
       // Closed by the exec, unless it failed.
-      report_.Reset();
+      session_.report.Reset();
       if (!failure_) Tell(SessionEvent::Of(SessionEvent::Kind::kExecuted));
       return;
     }
@@ -291,7 +107,7 @@ class Session {
     } else if (event->kind == SessionEvent::Kind::kTerminal && message->fds.size() == 1) {
       TakeTerminal(std::move(message->fds[0]));
     } else if (event->kind == SessionEvent::Kind::kStarted) {
-      supervisor->Watch(init_, event->command);
+      supervisor->Watch(session_.init, event->command);
     } else if (event->kind == SessionEvent::Kind::kFailed) {
       failure_ = event->failure;
     }
@@ -323,13 +139,14 @@ class Session {
 
   void ReadStatus() {
     WaitStatus status = 0;
-    if (::read(status_.get(), &status, sizeof(status)) == sizeof(status)) wait_status_ = status;
-    status_.Reset();
+    if (::read(session_.status.get(), &status, sizeof(status)) == sizeof(status))
+      wait_status_ = status;
+    session_.status.Reset();
   }
 
   /// Command and init have ended or let go of the report: all of it is there, and its end.
   void TakeLastReports(Supervisor* supervisor) {
-    while (report_.valid()) TakeReport(supervisor);
+    while (session_.report.valid()) TakeReport(supervisor);
   }
 
   void InitEnded(Supervisor* supervisor, WaitStatus status) {
@@ -340,7 +157,7 @@ class Session {
   }
 
   void GuardSpoke() {
-    cause_ = guard_->TakeCause();
+    cause_ = session_.guard->TakeCause();
     ended_ = true;
     if (wait_status_ == kNoStatus) wait_status_ = SIGKILL;
   }
@@ -359,17 +176,17 @@ class Session {
   // --- the end, once and whole
 
   void End() {
-    if (!guard_) return;
+    if (!session_.guard) return;
     // A guard that was killed leaves its work to us.
-    if (!guard_->Finish()) EndSession(cgroup_, init_pidfd_.get());
-    guard_.reset();
-    if (init_ > 0 && !init_reaped_) {
+    if (!session_.guard->Finish()) EndSession(session_.cgroup, session_.init_pidfd.get());
+    session_.guard.reset();
+    if (session_.init > 0 && !init_reaped_) {
       int status = 0;
-      while (::waitpid(init_, &status, 0) < 0 && errno == EINTR) {
+      while (::waitpid(session_.init, &status, 0) < 0 && errno == EINTR) {
       }
     }
     // What the command had reported last, it may have reported while we were ending it.
-    if (wait_status_ == kNoStatus && status_.valid()) ReadStatus();
+    if (wait_status_ == kNoStatus && session_.status.valid()) ReadStatus();
     if (wait_status_ == kNoStatus) wait_status_ = grace_signal_ != 0 ? grace_signal_ : SIGKILL;
   }
 
@@ -382,24 +199,11 @@ class Session {
   static constexpr WaitStatus kNoStatus = -1;
 
   const SessionSpec& spec_;
-  Target* target_;
   SessionLinks links_;
-  Step step_ = Step::kPlan;
+  SessionSetup setup_;
+  RunningSession& session_;
 
-  std::optional<ProcessHandle> process_;
-  UniqueFd user_namespace_;
-  std::optional<Identity> identity_;
-  std::optional<SessionCgroup> cgroup_;
-  std::vector<CgroupMembership> target_cgroups_;
-  std::unique_ptr<SignalState> signals_;
-  std::optional<Guard> guard_;
-
-  pid_t init_ = -1;
   bool init_reaped_ = false;
-  UniqueFd init_pidfd_;
-  UniqueFd go_;
-  UniqueFd report_;
-  UniqueFd status_;
   UniqueFd grace_;
   int grace_signal_ = 0;
   std::unique_ptr<RawTerminal> raw_;

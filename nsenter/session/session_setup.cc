@@ -1,0 +1,202 @@
+#include "nsenter/session/session_setup.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <vector>
+
+#include "base/io.h"
+#include "base/message_socket.h"
+#include "base/process.h"
+#include "nsenter/join.h"
+#include "nsenter/namespace.h"
+#include "nsenter/session/session_init.h"
+
+namespace nsdebug {
+
+namespace {
+
+struct Pipe {
+  UniqueFd read;
+  UniqueFd write;
+};
+
+Result<Pipe> MakePipe() {
+  std::array<int, 2> fds{};
+  if (::pipe2(fds.data(), O_CLOEXEC) != 0) return FailErrno("pipe");
+  return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
+}
+
+bool SameUserNamespace(const ProcessHandle& process) {
+  struct stat one {};
+  struct stat two {};
+  return ::stat("/proc/self/ns/user", &one) == 0 &&
+         ::fstatat(process.proc(), "ns/user", &two, 0) == 0 && one.st_ino == two.st_ino &&
+         one.st_dev == two.st_dev;
+}
+
+}  // namespace
+
+Result<void> SessionSetup::Run() {
+  for (auto stage :
+       {&SessionSetup::OpenTarget, &SessionSetup::PrepareIdentity, &SessionSetup::PlanCgroup,
+        &SessionSetup::StartGuard, &SessionSetup::JoinTarget, &SessionSetup::StartInit,
+        &SessionSetup::PlaceInit}) {
+    if (Result<void> done = (this->*stage)(); !done) return done;
+  }
+  return {};
+}
+
+Result<void> SessionSetup::OpenTarget() {
+  step_ = Step::kResolve;
+  if (!target_->pidfd.valid()) {
+    if (spec_.view == View::kToolbox && !target_->namespaces.empty()) return {};
+    return Fail(Code::kFailedPrecondition,
+                fmt::format("the {} view needs a process of the target", ViewName(spec_.view)));
+  }
+  Result<ProcessHandle> process = ProcessHandle::FromPidfd(std::move(target_->pidfd));
+  if (!process) return Propagate(process.error());
+  process_ = std::move(*process);
+  if (SameUserNamespace(*process_)) return {};
+  Result<UniqueFd> user = process_->Open("ns/user", O_RDONLY);
+  if (!user) return Propagate(user.error());
+  user_namespace_ = std::move(*user);
+  return {};
+}
+
+Result<void> SessionSetup::PrepareIdentity() {
+  step_ = Step::kIdentity;
+  if (spec_.view != View::kContainer) return {};
+  Result<Identity> identity = ContainerIdentity(*process_, target_->process_spec);
+  if (!identity) return Propagate(identity.error());
+  identity_ = std::move(*identity);
+  return {};
+}
+
+Result<void> SessionSetup::PlanCgroup() {
+  step_ = Step::kCgroup;
+  if (spec_.join_target_cgroup || spec_.view == View::kContainer) {
+    // As the runtime's exec does it: the container's own limits hold.
+    Result<std::vector<CgroupMembership>> cgroups = OpenCgroups(*process_);
+    if (!cgroups) return Propagate(cgroups.error());
+    target_cgroups_ = std::move(*cgroups);
+    return {};
+  }
+  if (spec_.cgroup_parent.empty()) return {};
+  Result<std::string> mountinfo = ReadFile("/proc/self/mountinfo");
+  if (!mountinfo) return Propagate(mountinfo.error());
+  const std::vector<CgroupMount> mounts = ParseCgroupMounts(*mountinfo);
+  Result<std::string> name = SessionName();
+  if (!name) return Propagate(name.error());
+  Result<SessionCgroup> cgroup = SessionCgroup::Plan(mounts, spec_.cgroup_parent, *name);
+  if (!cgroup) return Propagate(cgroup.error());
+  session_.cgroup = std::move(*cgroup);
+  return {};
+}
+
+Result<void> SessionSetup::StartGuard() {
+  session_.signals = std::make_unique<SignalState>();
+  GuardWatch watch;
+  watch.cgroup = std::move(session_.cgroup);
+  if (watch.cgroup) watch.cgroup_parent = spec_.cgroup_parent;
+  watch.starter_fd = links_.starter_fd;
+  watch.deadline = spec_.deadline;
+  watch.terminal_fd =
+      spec_.tty && links_.plan_socket < 0 && ::isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : -1;
+  Result<Guard> guard = Guard::Start(watch);
+  session_.cgroup = std::move(watch.cgroup);
+  if (!guard) return Propagate(guard.error());
+  session_.guard = std::move(*guard);
+  return {};
+}
+
+/// The mount namespace is the view's business, the user namespace the command's.
+Result<void> SessionSetup::JoinTarget() {
+  step_ = Step::kJoin;
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  std::vector<NamespaceJoin> joins;
+  for (const NamespaceType& type : kNamespaceTypes) {
+    if (type.flag == CLONE_NEWUSER || type.flag == CLONE_NEWNS) continue;
+    if ((spec_.namespaces & type.flag) == 0) continue;
+    if (process_) {
+      if (::access(fmt::format("/proc/self/ns/{}", type.name).c_str(), F_OK) != 0) continue;
+      joins.push_back({&type, UniqueFd(), fmt::format("pid {}", process_->pid())});
+      continue;
+    }
+    for (NamespaceHandle& handle : target_->namespaces) {
+      if (handle.kind == type.name) joins.push_back({&type, std::move(handle.fd), handle.path});
+    }
+  }
+  return JoinNamespaces(joins, process_ ? &*process_ : nullptr);
+}
+
+Result<void> SessionSetup::StartInit() {
+  step_ = Step::kExec;
+  Result<MessageSocketPair> go = MakeMessageSocketPair();
+  if (!go) return Propagate(go.error());
+  Result<MessageSocketPair> report = MakeMessageSocketPair();
+  if (!report) return Propagate(report.error());
+  Result<Pipe> status = MakePipe();
+  if (!status) return Propagate(status.error());
+  Result<UniqueFd> own_pidfd = OpenPidfd(::getpid());
+  if (!own_pidfd) return Propagate(own_pidfd.error());
+
+  session_.init = ::fork();
+  if (session_.init < 0) {
+    if (errno == ENOMEM) {
+      return Fail(Code::kAborted,
+                  "fork: the target's PID namespace has ended, or no memory is left");
+    }
+    return FailErrno("fork");
+  }
+  if (session_.init == 0) {
+    // Closed here, so that the end of ours ends it.
+    go->first.Reset();
+    report->first.Reset();
+    status->read.Reset();
+    RunSessionInit({spec_, process_ ? &*process_ : nullptr, std::move(identity_),
+                    std::move(user_namespace_), *session_.signals, own_pidfd->get(),
+                    go->second.get(), report->second.get(), status->write.get()});
+  }
+  session_.report = std::move(report->first);
+  session_.status = std::move(status->read);
+  go_ = std::move(go->first);
+  Result<UniqueFd> init_pidfd = OpenPidfd(session_.init);
+  if (!init_pidfd) return Propagate(init_pidfd.error());
+  session_.init_pidfd = std::move(*init_pidfd);
+  return {};
+}
+
+/// While the init builds its view: makes the cgroups and moves it in. Moving a process between
+/// cgroups waits for the whole system (an RCU grace period). The command starts only after it.
+Result<void> SessionSetup::PlaceInit() {
+  step_ = Step::kCgroup;
+  if (Result<void> told = session_.guard->WatchInit(session_.init_pidfd.get()); !told) {
+    return Propagate(told.error(), "tell the session's guard");
+  }
+  std::vector<int> fds;
+  if (session_.cgroup) {
+    if (Result<void> made = session_.cgroup->Create(spec_.limits, spec_.profile->unrestricted);
+        !made) {
+      return made;
+    }
+    if (Result<void> added = session_.cgroup->AddInit(session_.init); !added) return added;
+    fds = session_.cgroup->CommandFds();
+  }
+  for (const CgroupMembership& cgroup : target_cgroups_) {
+    if (Result<void> written =
+            WriteAll(cgroup.procs.get(), std::to_string(session_.init), cgroup.path);
+        !written) {
+      return Propagate(written.error(), "join the container's cgroup");
+    }
+  }
+  Result<void> sent = SendMessage(go_.get(), "go", fds);
+  // Closed: the init has failed, and its report says why.
+  return sent || sent.error().error_number == EPIPE ? Result<void>() : sent;
+}
+
+}  // namespace nsdebug
