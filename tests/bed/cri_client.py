@@ -16,12 +16,12 @@ _CALL_SECONDS = 60
 
 
 @functools.cache
-def messages():
-    """A namespace of the message classes: messages().RunPodSandboxRequest(...)."""
+def messages(proto: pathlib.Path = _PROTO):
+    """A namespace of the message classes of a proto: messages().RunPodSandboxRequest(...)."""
     with tempfile.TemporaryDirectory(prefix="cri-proto-") as folder:
         output = pathlib.Path(folder) / "descriptors"
         subprocess.run(
-            ["protoc", f"-I{_PROTO.parent}", f"--descriptor_set_out={output}", _PROTO.name],
+            ["protoc", f"-I{proto.parent}", f"--descriptor_set_out={output}", proto.name],
             check=True,
         )
         files = descriptor_pb2.FileDescriptorSet.FromString(output.read_bytes())
