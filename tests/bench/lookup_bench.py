@@ -16,6 +16,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from bed import Containerd  # noqa: E402
 
 
+PER_POD = 10
+
+
 def measure(command: list[str], rounds: int) -> float:
     """Median milliseconds from start to exit."""
     times = []
@@ -32,23 +35,26 @@ def main() -> None:
     few, many, rounds = (int(arguments[i] or default)
                          for i, default in ((1, 10), (2, 200), (3, 100)))
     with Containerd(version="1.6") as bed:
-        pod = bed.run_pod("shop", "web")
-        medians = {}
-        made = 0
+        web = bed.run_pod("shop", "web")
+        target = bed.run_container(web, "app", image="distroless")
+        enter = [f"{build}/bin/ns-enter", "--runtime-endpoint", bed.endpoint]
+        commands = {
+            "by id": [*enter, "--container", target.id, "-n", "--", "/bin/true"],
+            "by pod": [*enter, "--pod", "shop/web", "-n", "--", "/bin/true"],
+        }
+        medians: dict[tuple[str, int], float] = {}
+        made = 1
         for count in (few, many):
             while made < count:
+                if made % PER_POD == 1:
+                    pod = bed.run_pod("crowd", f"p{made}")
                 bed.run_container(pod, f"c{made}", image="distroless")
                 made += 1
-            command = [f"{build}/bin/ns-enter", "--runtime-endpoint", bed.endpoint, "--pod",
-                       "shop/web", "-c", "c0", "-n", "--", "/bin/true"]
-            by_id = [f"{build}/bin/ns-enter", "--runtime-endpoint", bed.endpoint, "--container",
-                     bed.run_container(pod, f"probe{count}", image="distroless").id, "-n", "--",
-                     "/bin/true"]
-            medians[count] = (measure(by_id, rounds), measure(command, rounds))
-            print(f"{count} containers: by id {medians[count][0]:.1f} ms, "
-                  f"by pod and name {medians[count][1]:.1f} ms")
-        for index, how in enumerate(("by id", "by pod, all in that one pod")):
-            print(f"ratio {many} to {few}, {how}: {medians[many][index] / medians[few][index]:.2f}")
+            for how, command in commands.items():
+                medians[how, count] = measure(command, rounds)
+        for how in commands:
+            print(f"lookup {how}: {few} containers {medians[how, few]:.1f} ms, {many} containers "
+                  f"{medians[how, many]:.1f} ms, ratio {medians[how, many] / medians[how, few]:.2f}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from google.protobuf import descriptor_pb2
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODULE = "k8s.io/cri-api"
-VERSION = "v0.34.2"
+VERSION = "v0.37.2"
 OURS = [ROOT / "cri" / "runtime.proto", ROOT / "tests" / "bed" / "cri_bed.proto"]
 SKIPPED = 77
 
