@@ -12,6 +12,7 @@
 #include "nsenter/plan.h"
 #include "nsenter/process_title.h"
 #include "nsenter/program.h"
+#include "nsenter/protected_executable.h"
 #include "nsenter/report.h"
 #include "nsenter/session/explain_session.h"
 #include "nsenter/session/report.h"
@@ -60,6 +61,11 @@ int Main(int argc, char* argv[]) {
   if (options->action == Options::Action::kHelp) return Print(HelpText());
   if (options->action == Options::Action::kVersion) return Print(VersionText());
 
+  const bool shows_target = options->session && options->session->view != View::kHost &&
+                            options->action == Options::Action::kRun;
+  if (options->plan_fd >= 0 || shows_target) {
+    if (Result<void> done = ProtectExecutable(argv); !done) return ReportSetupFailure(done.error());
+  }
   if (options->plan_fd >= 0) return RunPlan(options->plan_fd);
 
   Result<Target> target = FindTarget(*options);

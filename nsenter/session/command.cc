@@ -81,6 +81,8 @@ class Command {
   // Last of the namespaces: behind it we have no rights over the others (user_namespaces(7)).
   Result<void> JoinUserNamespace() {
     if (plan_.user_namespace < 0) return {};
+    // Now, for behind it that may be denied (/proc/PID/setgroups).
+    groups_dropped_ = ::setgroups(0, nullptr) == 0;
     if (::setns(plan_.user_namespace, CLONE_NEWUSER) != 0) {
       return FailErrno("join user namespace of the target");
     }
@@ -96,7 +98,7 @@ class Command {
       if (plan_.spec.uid) identity.uid = *plan_.spec.uid;
       if (plan_.spec.gid) identity.gid = *plan_.spec.gid;
       if (plan_.spec.working_directory) identity.working_directory = *plan_.spec.working_directory;
-      return AssumeIdentity(identity);
+      return AssumeIdentity(identity, groups_dropped_);
     }
     return BecomeToolboxUser();
   }
@@ -105,7 +107,9 @@ class Command {
     const uid_t uid = plan_.spec.uid.value_or(plan_.spec.profile->non_root ? kNobody : 0);
     const gid_t gid = plan_.spec.gid.value_or(uid);
     if (Result<void> dropped = DropBounding(plan_.spec.capabilities); !dropped) return dropped;
-    if (::setgroups(0, nullptr) != 0) return FailErrno("drop supplementary groups");
+    if (::setgroups(0, nullptr) != 0 && !groups_dropped_) {
+      return FailErrno("drop supplementary groups");
+    }
     if (::setresgid(gid, gid, gid) != 0) return FailErrno(fmt::format("set group {}", gid));
     if (::setresuid(uid, uid, uid) != 0) return FailErrno(fmt::format("set user {}", uid));
     if (plan_.spec.working_directory && ::chdir(plan_.spec.working_directory->c_str()) != 0) {
@@ -138,6 +142,7 @@ class Command {
   }
 
   const CommandPlan& plan_;
+  bool groups_dropped_ = false;
 };
 
 }  // namespace

@@ -42,13 +42,15 @@ std::vector<pid_t> ChildrenOf(pid_t pid) {
   return children;
 }
 
-void KillTree(pid_t pid, std::vector<UniqueFd>* killed) {
+/// Kills everything below `pid`. What is further down is stopped first, so that it makes no further
+/// children while we look at those it has. The init's own children are not: when the command stops,
+/// the init stops too, and could not reap.
+void KillTree(pid_t pid, bool stop_first, std::vector<UniqueFd>* killed) {
   for (pid_t child : ChildrenOf(pid)) {
-    // Stopped first, so that it makes no further children while we look at those it has.
     Result<UniqueFd> pidfd = OpenPidfd(child);
     if (!pidfd) continue;
-    (void)SendSignal(pidfd->get(), SIGSTOP);
-    KillTree(child, killed);
+    if (stop_first) (void)SendSignal(pidfd->get(), SIGSTOP);
+    KillTree(child, true, killed);
     (void)SendSignal(pidfd->get(), SIGKILL);
     killed->push_back(std::move(*pidfd));
   }
@@ -61,7 +63,7 @@ void KillDescendants(int init_pidfd) {
   Result<pid_t> init = PidOf(init_pidfd);
   while (init && !HasExited(init_pidfd) && Clock::now() < deadline) {
     std::vector<UniqueFd> killed;
-    KillTree(*init, &killed);
+    KillTree(*init, false, &killed);
     if (killed.empty()) return;
     for (const UniqueFd& pidfd : killed) {
       pollfd exit{pidfd.get(), POLLIN, 0};

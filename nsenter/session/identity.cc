@@ -40,20 +40,23 @@ std::vector<std::string> Variables(std::string_view environ) {
   return variables;
 }
 
+std::vector<std::string_view> Words(std::string_view line) {
+  std::vector<std::string_view> words;
+  size_t start = 0;
+  while ((start = line.find_first_not_of(" \t", start)) != std::string_view::npos) {
+    const size_t end = line.find_first_of(" \t", start);
+    words.push_back(line.substr(start, end - start));
+    if (end == std::string_view::npos) break;
+    start = end;
+  }
+  return words;
+}
+
 /// The words behind "Name:" in a /proc/PID/status.
 std::vector<std::string_view> StatusField(std::string_view status, std::string_view name) {
   for (std::string_view line : Split(status, '\n')) {
     if (!line.starts_with(name) || line.substr(name.size(), 1) != ":") continue;
-    std::vector<std::string_view> words;
-    line.remove_prefix(name.size() + 1);
-    size_t start = 0;
-    while ((start = line.find_first_not_of(" \t", start)) != std::string_view::npos) {
-      const size_t end = line.find_first_of(" \t", start);
-      words.push_back(line.substr(start, end - start));
-      if (end == std::string_view::npos) break;
-      start = end;
-    }
-    return words;
+    return Words(line.substr(name.size() + 1));
   }
   return {};
 }
@@ -79,6 +82,27 @@ void ReadLabels(const ProcessHandle& process, Identity* identity) {
   if (Result<std::string> label = process.Read("attr/apparmor/current")) {
     identity->apparmor_label = LabelName(std::move(*label));
   }
+}
+
+/// /proc shows ids as they are out here; the command sets them in the target's user namespace.
+Result<void> MapIds(const ProcessHandle& process, Identity* identity) {
+  Result<std::string> uids = process.Read("uid_map");
+  if (!uids) return Propagate(uids.error());
+  Result<std::string> gids = process.Read("gid_map");
+  if (!gids) return Propagate(gids.error());
+  const auto uid = MapIntoUserNamespace(*uids, identity->uid);
+  const auto gid = MapIntoUserNamespace(*gids, identity->gid);
+  if (!uid || !gid) {
+    return Fail(Code::kFailedPrecondition, "the target's user has no id in its user namespace");
+  }
+  identity->uid = *uid;
+  identity->gid = *gid;
+  std::vector<gid_t> groups;
+  for (gid_t group : identity->groups) {
+    if (const auto mapped = MapIntoUserNamespace(*gids, group)) groups.push_back(*mapped);
+  }
+  identity->groups = std::move(groups);
+  return {};
 }
 
 Result<void> WriteLabel(const char* file, const std::string& label) {
@@ -152,6 +176,19 @@ Result<Identity> ParseProcessStatus(const std::string& status, const std::string
   return identity;
 }
 
+std::optional<uint32_t> MapIntoUserNamespace(std::string_view map, uint32_t id) {
+  for (std::string_view line : Split(map, '\n')) {
+    const std::vector<std::string_view> words = Words(line);
+    if (words.size() != 3) continue;
+    const auto inside = ParseNumber(words[0], UINT32_MAX);
+    const auto outside = ParseNumber(words[1], UINT32_MAX);
+    const auto length = ParseNumber(words[2], UINT32_MAX);
+    if (!inside || !outside || !length || id < *outside || id - *outside >= *length) continue;
+    return static_cast<uint32_t>(*inside + (id - *outside));
+  }
+  return std::nullopt;
+}
+
 Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::string& process_spec) {
   Result<Identity> identity;
   if (!process_spec.empty()) {
@@ -162,16 +199,22 @@ Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::stri
     Result<std::string> environ = process.Read("environ");
     if (!environ) return Propagate(environ.error());
     identity = ParseProcessStatus(*status, *environ);
+    if (identity) {
+      if (Result<void> mapped = MapIds(process, &*identity); !mapped) {
+        return Propagate(mapped.error());
+      }
+    }
   }
   if (identity) ReadLabels(process, &*identity);
   return identity;
 }
 
-Result<void> AssumeIdentity(const Identity& identity) {
+Result<void> AssumeIdentity(const Identity& identity, bool groups_dropped) {
   if (Result<void> set = SetLabels(identity); !set) return set;
   if (Result<void> dropped = DropBounding(identity.capabilities.bounding); !dropped) return dropped;
   if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return FailErrno("keep capabilities: prctl");
-  if (::setgroups(identity.groups.size(), identity.groups.data()) != 0) {
+  if (::setgroups(identity.groups.size(), identity.groups.data()) != 0 &&
+      !(identity.groups.empty() && groups_dropped)) {
     return FailErrno("set supplementary groups");
   }
   if (::setresgid(identity.gid, identity.gid, identity.gid) != 0) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -36,8 +37,13 @@ Result<Identity> ParseProcessSpec(const std::string& json);
 /// Parses a /proc/PID/status and environ.
 Result<Identity> ParseProcessStatus(const std::string& status, const std::string& environ);
 
+/// The id that `id` has inside a user namespace with this /proc/PID/uid_map or gid_map, read from
+/// outside it; nothing when it has none.
+std::optional<uint32_t> MapIntoUserNamespace(std::string_view map, uint32_t id);
+
 /// Becomes it. In the target's namespaces, single-threaded, before exec; working directory and
-/// environment included, no_new_privs last.
-Result<void> AssumeIdentity(const Identity& identity);
+/// environment included, no_new_privs last. `groups_dropped`: the supplementary groups are gone,
+/// and it may be that the user namespace lets nobody set any.
+Result<void> AssumeIdentity(const Identity& identity, bool groups_dropped);
 
 }  // namespace nsdebug

@@ -182,7 +182,8 @@ Result<SessionSpec> SessionOptions::Make() const {
       FindProfile(profile_.empty() ? kDefaultProfile : std::string_view(profile_));
   if (!profile) return Propagate(profile.error());
   spec.profile = *profile;
-  spec.capabilities = ((spec.profile->capabilities | added_) & ~dropped_) & AllCapabilities();
+  // As with container runtimes: "drop ALL, add one" leaves that one.
+  spec.capabilities = ((spec.profile->capabilities & ~dropped_) | added_) & AllCapabilities();
   return spec;
 }
 

@@ -1,5 +1,6 @@
-"""ns-enter takes every example of its man page: no example has an option that does not exist or a
-combination that is refused. Nothing is entered: each is run with --explain."""
+"""ns-enter takes every example of its man page and of the Markdown documents: none has an option
+that does not exist or a combination that is refused. Nothing is entered: each is run with
+--explain."""
 
 import os
 import re
@@ -23,6 +24,16 @@ def _examples() -> list[str]:
     lines = requirement.MAN_PAGE.read_text().splitlines()
     examples = [line[len(".Dl ") :] for line in lines if line.startswith(".Dl ")]
     return [example.replace("\\-", "-") for example in examples]
+
+
+def _document_examples() -> list[str]:
+    """The command lines of ns-enter that the documents have in backticks or in a block of code."""
+    found = []
+    for document in [*requirement.ROOT.glob("*.md"), *requirement.ROOT.glob("docs/*.md")]:
+        text = document.read_text()
+        found += re.findall(r"`(ns-enter [^`\n]+)`", text)
+        found += re.findall(r"(?m)^(?:# |\$ | {4})(ns-enter .+)$", text)
+    return found
 
 
 def _arguments(example: str) -> list[str]:
@@ -53,6 +64,13 @@ class ExamplesTest(unittest.TestCase):
 
     def test_no_example_is_refused_for_its_options(self):
         for example in _examples():
+            with self.subTest(example):
+                self.assertNotRegex(_explain(example.replace(_PROCESS, str(os.getpid()))), _USAGE)
+
+    def test_no_example_of_the_documents_is_refused_for_its_options(self):
+        examples = _document_examples()
+        self.assertGreater(len(examples), 10)
+        for example in examples:
             with self.subTest(example):
                 self.assertNotRegex(_explain(example.replace(_PROCESS, str(os.getpid()))), _USAGE)
 

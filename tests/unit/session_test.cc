@@ -48,8 +48,9 @@ TEST(ProfileTest, CapabilitiesAreAddedAndDropped) {
   ASSERT_TRUE(options.Take(SessionOptions::kProfile, "restricted").value());
   ASSERT_TRUE(options.Take(SessionOptions::kCapAdd, "net_raw").value());
   ASSERT_TRUE(options.Take(SessionOptions::kCapAdd, "CAP_CHOWN").value());
-  ASSERT_TRUE(options.Take(SessionOptions::kCapDrop, "CHOWN").value());
-  EXPECT_THAT(CapabilityNames(options.Make()->capabilities), ElementsAre("CAP_NET_RAW"));
+  ASSERT_TRUE(options.Take(SessionOptions::kCapDrop, "ALL").value());
+  EXPECT_THAT(CapabilityNames(options.Make()->capabilities),
+              ElementsAre("CAP_CHOWN", "CAP_NET_RAW"));
   EXPECT_FALSE(options.Take(SessionOptions::kCapAdd, "CAP_NONSENSE"));
   EXPECT_FALSE(options.Take('n', nullptr).value());
 }
@@ -98,6 +99,17 @@ TEST(ParseProcessStatusTest, TakesTheEffectiveUserAndTheSets) {
   EXPECT_EQ(identity->capabilities.permitted, 0x20u);
   EXPECT_THAT(identity->environment, ElementsAre("A=b"));
   EXPECT_FALSE(ParseProcessStatus("Name:\tx\n", ""));
+}
+
+TEST(MapIntoUserNamespaceTest, FollowsTheRangeThatHoldsTheId) {
+  constexpr const char kMap[] =
+      "         0     100000       1000\n      1000       5000          1\n";
+  EXPECT_EQ(MapIntoUserNamespace(kMap, 100000), 0u);
+  EXPECT_EQ(MapIntoUserNamespace(kMap, 100999), 999u);
+  EXPECT_EQ(MapIntoUserNamespace(kMap, 5000), 1000u);
+  EXPECT_EQ(MapIntoUserNamespace(kMap, 101000), std::nullopt);
+  EXPECT_EQ(MapIntoUserNamespace(kMap, 0), std::nullopt);
+  EXPECT_EQ(MapIntoUserNamespace("garbage", 0), std::nullopt);
 }
 
 TEST(SessionEventTest, SurvivesTheRoundTrip) {

@@ -1,0 +1,188 @@
+"""A session that tries to leave something behind, ended in every way there is, leaves nothing."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+import pytest
+import session
+
+# Each says "up" when what it leaves is there, and goes on.
+WAYS = {
+    "background job": "sleep 1000 & echo up; sleep 1000",
+    "setsid": "setsid sleep 1000 & echo up; sleep 1000",
+    "double fork": "(sh -c 'sleep 1000 &'); echo up; sleep 1000",
+    "daemon": "perl -e 'use POSIX; fork and exit; setsid; fork and exit; open STDIN, q(</dev/null);"
+              " open STDOUT, q(>/dev/null); open STDERR, q(>/dev/null); sleep 1000'; echo up;"
+              " sleep 1000",
+    "nohup": "nohup sleep 1000 >/dev/null 2>&1 & echo up; sleep 1000",
+    "ignored signals": "trap '' HUP INT QUIT TERM USR1 USR2 ALRM; (sleep 1000) & echo up;"
+                       " while :; do sleep 1000; done",
+    "stopped process": "sleep 1000 & kill -STOP $!; echo up; sleep 1000",
+    "stopped group": "setsid sh -c 'kill -STOP $$' & echo up; sleep 1000",
+    "blocked on a FIFO": "mkfifo /tmp/fifo; cat /tmp/fifo & echo up; sleep 1000",
+    "blocked on a lock": "exec 9>/tmp/lock; flock 9; (exec 9>&-; exec 8>/tmp/lock; flock 8) &"
+                         " echo up; sleep 1000",
+    "fork bomb": "bomb() { bomb | bomb & }; bomb 2>/dev/null; echo up; sleep 1000",
+    "chain of parents": "sh -c 'sh -c \"sh -c \\\"sleep 1000 & sleep 1000\\\" & sleep 1000\" &"
+                        " sleep 1000' & echo up; sleep 1000",
+    "orphans of orphans": "(setsid sh -c '(setsid sleep 1000 &) ; sleep 1000' &); echo up;"
+                          " sleep 1000",
+    "zombies": "perl -e 'for (1..20) { fork or exit 0 } $| = 1; print qq(up\\n); sleep 1000'",
+    "threads": "python3 -c 'import threading, time; [threading.Thread(target=time.sleep,"
+               " args=(1000,)).start() for _ in range(20)]; print(\"up\", flush=True)'",
+    "vfork": "perl -e 'system(1, q(x)) if 0; exec q(sleep), 1000 unless fork; $| = 1;"
+             " print qq(up\\n); sleep 1000'",
+    "bash jobs": "bash -ic 'sleep 1000 & disown; sleep 1000 & echo up; wait' 2>/dev/null",
+    "open files": "exec 3>/tmp/a 4>/run/b 5>/c; sleep 1000 & echo up; sleep 1000",
+    "mapped memory": "python3 -c 'import mmap, os, time; m = mmap.mmap(-1, 1 << 24); os.fork();"
+                     " print(\"up\", flush=True); time.sleep(1000)'",
+    "unkillable by name": "perl -e '$0 = q(ns-enter); fork; $SIG{$_} = q(IGNORE) for keys %SIG;"
+                          " $| = 1; print qq(up\\n); sleep 1000 while 1'",
+}
+
+
+def end_by_exit(running):
+    # The command itself; what it started in the background goes on.
+    command = session.processes_with(running.marker)
+    children = {pid: pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").split()[3]
+                for pid in command if os.path.exists(f"/proc/{pid}/stat")}
+    first = next(pid for pid, parent in children.items() if parent not in children)
+    os.kill(int(first), signal.SIGKILL)
+
+
+ENDS = {
+    "exit": end_by_exit,
+    "SIGTERM": lambda running: running.process.terminate(),
+    "SIGKILL": lambda running: running.process.kill(),
+    "pipe closed": lambda running: running.drop_starter(),
+}
+
+
+@pytest.fixture(scope="module")
+def pid():
+    with session.target() as found:
+        yield found
+
+
+def check_nothing_left(running) -> None:
+    assert session.wait_until(lambda: not running.leftovers(), 1), running.leftovers()
+    assert session.wait_until(lambda: running.process.poll() is not None, 5)
+
+
+# In the container view these would write into the target, or have no limit but the target's.
+TOOLBOX_ONLY = ("fork bomb", "blocked on a FIFO", "blocked on a lock", "open files")
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("view, way", [
+    (view, way) for view in ("toolbox", "container") for way in WAYS
+    if view == "toolbox" or way not in TOOLBOX_ONLY])
+def test_leaves_nothing(ns_enter, pid, way, end, view):
+    running = session.Session(ns_enter, pid, WAYS[way], view=view)
+    try:
+        running.wait_for_line(b"up")
+        ENDS[end](running)
+        check_nothing_left(running)
+    finally:
+        running.close()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_leaves_nothing_at_its_deadline(ns_enter, pid, way):
+    running = session.Session(ns_enter, pid, WAYS[way], "--timeout", "1s")
+    try:
+        running.wait_for_line(b"up")
+        assert running.process.wait(10) == 124
+        check_nothing_left(running)
+        assert running.process.stderr.read().endswith(b"the session's time of 1 s is over\n")
+    finally:
+        running.close()
+
+
+STARTER = """
+import os, subprocess, sys
+read, write = os.pipe()
+words = [str(read) if word == "FD" else word for word in sys.argv[1:]]
+process = subprocess.Popen(words, pass_fds=[read])
+print(process.pid, flush=True)
+process.wait()
+"""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_leaves_nothing_when_its_starter_is_killed(ns_enter, pid, way):
+    marker = f"NS_DEBUG_TEST={os.urandom(8).hex()}"
+    starter = subprocess.Popen(
+        [sys.executable, "-c", STARTER, ns_enter, "-t", str(pid), "--view", "toolbox", "--setenv",
+         marker, "--starter-fd", "FD", "--", "sh", "-c", WAYS[way]], stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL)
+    try:
+        ns_enter_pid = int(starter.stdout.readline())
+        assert starter.stdout.readline() == b"up\n"
+        starter.kill()
+        starter.wait()
+        gone = session.wait_until(lambda: not session.processes_with(marker) and
+                                  not session.cgroups_of(ns_enter_pid), 1)
+        assert gone, session.processes_with(marker) + session.cgroups_of(ns_enter_pid)
+        assert session.wait_until(lambda: not os.path.exists(f"/proc/{ns_enter_pid}"), 5)
+    finally:
+        starter.kill()
+        starter.stdout.close()
+
+
+def guard_of(pid: int) -> int:
+    for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        if b"guard" in pathlib.Path(f"/proc/{child}/cmdline").read_bytes():
+            return int(child)
+    raise AssertionError("no guard")
+
+
+def test_a_killed_guard_is_replaced_by_ns_enter(ns_enter, pid):
+    running = session.Session(ns_enter, pid, WAYS["daemon"])
+    try:
+        running.wait_for_line(b"up")
+        os.kill(guard_of(running.process.pid), signal.SIGKILL)
+        check_nothing_left(running)
+    finally:
+        running.close()
+
+
+def test_what_killed_predecessors_left_is_swept(ns_enter, pid):
+    running = session.Session(ns_enter, pid, WAYS["setsid"])
+    try:
+        running.wait_for_line(b"up")
+        os.kill(guard_of(running.process.pid), signal.SIGKILL)
+        running.process.kill()
+        running.process.wait()
+        assert running.leftovers(), "guard and ns-enter were killed: who cleaned?"
+        assert session.run(ns_enter, pid, "--view", "toolbox", "--", "true").returncode == 0
+        assert session.wait_until(lambda: not running.leftovers(), 2), running.leftovers()
+    finally:
+        running.close()
+
+
+def test_leaves_nothing_without_a_cgroup_of_its_own(ns_enter, pid):
+    running = session.Session(ns_enter, pid, WAYS["daemon"], "--cgroup-parent", "none")
+    try:
+        running.wait_for_line(b"up")
+        running.process.kill()
+        check_nothing_left(running)
+    finally:
+        running.close()
+
+
+def test_leaves_nothing_on_a_host_with_cgroup_v1_alone(ns_enter, pid):
+    if not os.path.exists("/sys/fs/cgroup/freezer"):
+        pytest.skip("needs the cgroup v1 freezer")
+    # In a mount namespace without the unified hierarchy the freezer's does the killing.
+    script = (f"umount /sys/fs/cgroup/unified; {ns_enter} -t {pid} --view toolbox --setenv MARK=1 --"
+              " sh -c 'setsid sleep 1000 & cat /proc/self/cgroup; exit 5'")
+    result = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True,
+                            check=False, timeout=30)
+    assert result.returncode == 5, result.stderr
+    assert "freezer:/ns-debug/" in result.stdout
+    assert not session.processes_with("MARK=1")
+    assert not list(pathlib.Path("/sys/fs/cgroup/freezer/ns-debug").glob("*-*-*"))
