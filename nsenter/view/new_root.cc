@@ -30,31 +30,40 @@ Result<std::vector<std::string>> MountPointsOutside(const std::string& kept) {
   return points;
 }
 
-Result<void> DetachOldMounts(const std::string& kept) {
-  Result<std::vector<std::string>> points = MountPointsOutside(kept);
-  if (!points) return Propagate(points.error());
-  for (const std::string& point : *points) {
-    // The work place holds the new root: it goes last, see MoveOverRoot().
-    if (kept.starts_with(point + "/")) continue;
-    if (::umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL) {
-      return FailErrno("detach " + point);
-    }
+/// Detaches a mount point named from where we stand. One that a parent has taken along is no error.
+Result<void> Detach(const std::string& point) {
+  if (::umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) == 0 || errno == EINVAL ||
+      errno == ENOENT) {
+    return {};
   }
-  return {};
+  return FailErrno("detach " + point);
 }
 
 Result<void> MoveOverRoot(const std::string& path) {
-  if (Result<void> detached = DetachOldMounts(path); !detached) return detached;
+  const std::string work_place = path.substr(0, path.rfind('/'));
+  Result<std::vector<std::string>> points = MountPointsOutside(path);
+  if (!points) return Propagate(points.error());
   Result<UniqueFd> old_root = Open("/", O_PATH | O_DIRECTORY);
   if (!old_root) return Propagate(old_root.error());
+  const auto hidden = [&](const std::string& point) {
+    return point == work_place || point.starts_with(work_place + "/");
+  };
+  for (const std::string& point : *points) {
+    if (hidden(point)) continue;
+    if (Result<void> detached = Detach(point); !detached) return detached;
+  }
   if (::chdir(path.c_str()) != 0) return FailErrno("enter the view");
   if (::mount(".", "/", nullptr, MS_MOVE, nullptr) != 0) return FailErrno("move the view to /");
   if (::chroot(".") != 0) return FailErrno("change root to the view");
-  // Only the descriptor leads beneath the new root now. The view's layers stay alive in the
-  // overlay.
-  const std::string work_place = path.substr(1, path.rfind('/') - 1);
-  if (::fchdir(old_root->get()) != 0 || ::umount2(work_place.c_str(), MNT_DETACH) != 0) {
+  // Only the descriptor leads beneath the new root now. First the work place goes, whose layers
+  // stay alive in the overlay, then what it had covered.
+  if (::fchdir(old_root->get()) != 0) return FailErrno("look beneath the view");
+  if (::umount2(work_place.c_str() + 1, MNT_DETACH) != 0) {
     return FailErrno("detach the work place of the view");
+  }
+  for (const std::string& point : *points) {
+    if (!hidden(point)) continue;
+    if (Result<void> detached = Detach(point.substr(1)); !detached) return detached;
   }
   return {};
 }
