@@ -1,11 +1,10 @@
 #include "nsenter/session/pty.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/vfs.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -17,12 +16,10 @@ Result<Pty> OpenPty(const std::string& ptmx) {
   Result<UniqueFd> master = Open(ptmx, O_RDWR | O_NOCTTY | O_NONBLOCK);
   if (!master) return Propagate(master.error(), "open a terminal");
   struct stat info {};
-  struct statfs file_system {};
-  // Major 5, minor 2 is ptmx; on devpts, so that it belongs to the instance we opened it from.
+  // Character device 5:2 is the kernel's ptmx, wherever its node lies.
   if (::fstat(master->get(), &info) != 0 || !S_ISCHR(info.st_mode) ||
-      info.st_rdev != makedev(5, 2) || ::fstatfs(master->get(), &file_system) != 0 ||
-      file_system.f_type != DEVPTS_SUPER_MAGIC) {
-    return Fail(Code::kFailedPrecondition, "open a terminal: " + ptmx + " is not a ptmx of devpts");
+      info.st_rdev != makedev(5, 2)) {
+    return Fail(Code::kFailedPrecondition, "open a terminal: " + ptmx + " is not a ptmx");
   }
   int unlock = 0;
   if (::ioctl(master->get(), TIOCSPTLCK, &unlock) != 0) return FailErrno("unlock the terminal");
@@ -33,6 +30,11 @@ Result<Pty> OpenPty(const std::string& ptmx) {
 }
 
 Result<void> AttachTerminal(int slave) {
+  // Started in the background, we may have been told to ignore SIGINT: at its own terminal the
+  // command is in the foreground, and Ctrl-C is to reach it.
+  for (int signal_number : {SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGHUP, SIGPIPE}) {
+    ::signal(signal_number, SIG_DFL);
+  }
   if (::setsid() < 0) return FailErrno("start a terminal session");
   if (::ioctl(slave, TIOCSCTTY, 0) != 0) return FailErrno("take the controlling terminal");
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
