@@ -95,8 +95,12 @@ class Command {
       identity.environment.insert(identity.environment.end(), plan_.spec.environment.begin(),
                                   plan_.spec.environment.end());
       if (plan_.spec.tty) identity.environment.insert(identity.environment.begin(), "TERM=xterm");
-      if (plan_.spec.uid) identity.uid = *plan_.spec.uid;
-      if (plan_.spec.gid) identity.gid = *plan_.spec.gid;
+      if (plan_.spec.uid || plan_.spec.gid) {
+        // Another user has none of this one's groups.
+        identity.groups.clear();
+        if (plan_.spec.uid) identity.uid = identity.gid = *plan_.spec.uid;
+        if (plan_.spec.gid) identity.gid = *plan_.spec.gid;
+      }
       if (plan_.spec.working_directory) identity.working_directory = *plan_.spec.working_directory;
       return AssumeIdentity(identity, groups_dropped_);
     }

@@ -184,7 +184,9 @@ std::string TextOf(const ordered_json& facts) {
     } else if (item.key() == "target") {
       text += "target: " + item.value()["description"].get<std::string>() + "\n";
     } else {
-      text += fmt::format("{}: {}\n", item.key(), Printable(ValueText(item.value()), 2000));
+      const std::string value = Printable(ValueText(item.value()), 2000);
+      const bool shell = item.key() == "command" && value.empty();
+      text += fmt::format("{}: {}\n", item.key(), shell ? "the shell" : value);
     }
   }
   return text;

@@ -142,8 +142,17 @@ class GuardProcess {
       if (watched[1].revents != 0) return;
       if (watched[0].revents != 0 && !TakeMessage()) return;
       if (watched[2].revents != 0) return Announce(Guard::kStarterGone);
-      if (watched[3].revents != 0) return Announce(Guard::kDeadline);
+      if (watched[3].revents != 0) {
+        Announce(Guard::kDeadline);
+        return WaitForGrace();
+      }
     }
+  }
+
+  /// ns-enter sends SIGTERM at the deadline: a capture is to write its last packets.
+  void WaitForGrace() const {
+    std::array<pollfd, 2> over = {{{control_, POLLIN, 0}, {parent_, POLLIN, 0}}};
+    ::poll(over.data(), over.size(), kGraceMs);
   }
 
   UniqueFd StartTimer() const {

@@ -12,6 +12,9 @@
 
 namespace nsdebug {
 
+/// How long a command that was told to end, by a signal or by its deadline, may take.
+inline constexpr int kGraceMs = 500;
+
 /// What the guard watches.
 struct GuardWatch {
   std::optional<SessionCgroup> cgroup;  ///< paths only

@@ -22,9 +22,6 @@ namespace nsdebug {
 
 namespace {
 
-// SIGTERM and SIGHUP end a session: the command has this long to end by itself.
-constexpr long kGraceMs = 500;
-
 /// ns-enter while a session runs: sets it up, stands for its command, ends it.
 class Session {
  public:
@@ -157,7 +154,17 @@ class Session {
   }
 
   void GuardSpoke() {
+    if (cause_ == Guard::kDeadline) return EndedByGuard();
     cause_ = session_.guard->TakeCause();
+    if (cause_ == Guard::kDeadline) {
+      // The guard waits a moment before it kills.
+      ::kill(session_.init, SIGTERM);
+      return;
+    }
+    EndedByGuard();
+  }
+
+  void EndedByGuard() {
     ended_ = true;
     if (wait_status_ == kNoStatus) wait_status_ = SIGKILL;
   }
@@ -168,7 +175,7 @@ class Session {
     if (!ends || grace_.valid()) return;
     grace_ = UniqueFd(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC));
     itimerspec when{};
-    when.it_value.tv_nsec = kGraceMs * 1'000'000;
+    when.it_value.tv_nsec = kGraceMs * 1'000'000L;
     ::timerfd_settime(grace_.get(), 0, &when, nullptr);
     if (wait_status_ == kNoStatus) grace_signal_ = static_cast<int>(info.ssi_signo);
   }

@@ -1,5 +1,5 @@
-// Tries what a session must not be able to do; prints a line per attempt: "NAME errno", or "NAME ok".
-// The attempt is named by the first argument.
+// Tries what a session must not be able to do; prints a line per attempt: "NAME errno", or "NAME
+// ok". The attempt is named by the first argument.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -30,28 +30,34 @@ int main(int argc, char** argv) {
   const char* path = argc > 2 ? argv[2] : "";
   if (!strcmp(what, "mount")) return report(what, mount("none", "/mnt", "tmpfs", 0, ""));
   if (!strcmp(what, "umount")) return report(what, umount2("/proc/sys", MNT_DETACH));
-  if (!strcmp(what, "remount")) return report(what, mount("", "/dev", "", MS_REMOUNT | MS_BIND, ""));
+  if (!strcmp(what, "remount"))
+    return report(what, mount("", "/dev", "", MS_REMOUNT | MS_BIND, ""));
   if (!strcmp(what, "pivot_root")) return report(what, syscall(SYS_pivot_root, ".", "."));
   if (!strcmp(what, "open_tree")) return report(what, syscall(428, AT_FDCWD, "/", 1));
   if (!strcmp(what, "fsopen")) return report(what, syscall(430, "tmpfs", 0));
   if (!strcmp(what, "setns")) return report(what, setns(open("/proc/1/ns/mnt", O_RDONLY), 0));
   if (!strcmp(what, "unshare_user")) return report(what, unshare(CLONE_NEWUSER));
   if (!strcmp(what, "unshare_mount")) return report(what, unshare(CLONE_NEWNS));
-  if (!strcmp(what, "clone_user")) return report(what, syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
+  if (!strcmp(what, "clone_user"))
+    return report(what, syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0));
   if (!strcmp(what, "clone3")) return report(what, syscall(SYS_clone3, NULL, 0));
   if (!strcmp(what, "bpf")) return report(what, syscall(SYS_bpf, BPF_MAP_CREATE, NULL, 0));
   if (!strcmp(what, "module")) return report(what, syscall(SYS_init_module, "", 0, ""));
   if (!strcmp(what, "keyctl")) return report(what, syscall(SYS_keyctl, 0, -3, 0, 0, 0));
   if (!strcmp(what, "perf")) return report(what, syscall(SYS_perf_event_open, NULL, 0, 0, 0, 0));
   if (!strcmp(what, "io_uring")) return report(what, syscall(SYS_io_uring_setup, 1, NULL));
-  if (!strcmp(what, "handle")) return report(what, syscall(SYS_open_by_handle_at, AT_FDCWD, NULL, 0));
+  if (!strcmp(what, "handle"))
+    return report(what, syscall(SYS_open_by_handle_at, AT_FDCWD, NULL, 0));
   if (!strcmp(what, "reboot")) return report(what, syscall(SYS_reboot, 0, 0, 0, 0));
   if (!strcmp(what, "settime")) return report(what, syscall(SYS_clock_settime, 0, NULL));
-  if (!strcmp(what, "mknod_block")) return report(what, mknod("/tmp/disk", S_IFBLK | 0600, makedev(254, 0)));
-  if (!strcmp(what, "mknod_char")) return report(what, mknod("/tmp/mem", S_IFCHR | 0600, makedev(1, 1)));
+  if (!strcmp(what, "mknod_block"))
+    return report(what, mknod("/tmp/disk", S_IFBLK | 0600, makedev(254, 0)));
+  if (!strcmp(what, "mknod_char"))
+    return report(what, mknod("/tmp/mem", S_IFCHR | 0600, makedev(1, 1)));
   if (!strcmp(what, "mknod_fifo")) return report(what, mknod("/tmp/fifo", S_IFIFO | 0600, 0));
   if (!strcmp(what, "tiocsti")) return report(what, ioctl(0, TIOCSTI, "x"));
-  if (!strcmp(what, "tiocsti_high")) return report(what, syscall(SYS_ioctl, 0, TIOCSTI | (1UL << 40), "x"));
+  if (!strcmp(what, "tiocsti_high"))
+    return report(what, syscall(SYS_ioctl, 0, TIOCSTI | (1UL << 40), "x"));
   if (!strcmp(what, "vsock")) return report(what, socket(AF_VSOCK, SOCK_STREAM, 0));
   if (!strcmp(what, "newer")) return report(what, syscall(9999));
   if (!strcmp(what, "x32")) return report(what, syscall(0x40000000 + SYS_mount, "", "", "", 0, ""));
