@@ -18,6 +18,7 @@
 #include "nsenter/session/report.h"
 #include "nsenter/session/session.h"
 #include "nsenter/session/session_plan.h"
+#include "nsenter/session/terminal.h"
 
 namespace nsdebug {
 namespace {
@@ -76,6 +77,9 @@ int Main(int argc, char* argv[]) {
   }
   if (options->session) {
     if (!target->note.empty() && !options->quiet) ReportError(target->note);
+    const TerminalSize size = OwnTerminalSize();
+    options->session->rows = size.rows;
+    options->session->columns = size.columns;
     return RunSession(*options->session, &*target,
                       {.starter_fd = options->starter_fd, .plan_socket = -1});
   }

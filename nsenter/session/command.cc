@@ -45,6 +45,7 @@ class Command {
           Stage{Step::kIdentity, &Command::BecomeUser}, Stage{Step::kSeccomp, &Command::Confine}}) {
       if (Result<void> done = (this->*stage.run)(); !done) Fail({stage.step, done.error(), 1});
     }
+    WaitForDisarmedInit();
     plan_.signals.Restore();
     // After the last change of user, which would clear it.
     DieWithParent(plan_.init_pidfd);
@@ -60,6 +61,13 @@ class Command {
   [[noreturn]] void Fail(const SetupFailure& failure) {
     (void)SendMessage(plan_.report, EncodeEvent(SessionEvent::Failed(failure)));
     ::_exit(failure.exit_code);
+  }
+
+  /// The command may be able to trace the init, which must hold nothing by then.
+  void WaitForDisarmedInit() const {
+    char byte;
+    while (::read(plan_.armed, &byte, 1) < 0 && errno == EINTR) {
+    }
   }
 
   std::string Hint(const ExecFailure& failure) const {

@@ -15,6 +15,7 @@ struct CommandPlan {
   int user_namespace;                       ///< -1: none to join
   int terminal;                             ///< -1: the standard streams stay
   const SignalState& signals;
+  int armed;         ///< at its end when the init has given up its rights; the command waits for it
   int init_pidfd;    ///< of the session's init, its parent
   int report;        ///< a SetupFailure goes here; closes by the exec
   int cgroup_procs;  ///< of the cgroup to be entered; -1: in it already, or none

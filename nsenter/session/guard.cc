@@ -94,8 +94,12 @@ class GuardProcess {
     CloseEverythingElse();
     Sweep();
     WatchUntilOver();
-    if (HasExited(parent_)) RestoreTerminal();
+    // ns-enter has done so itself, unless it was killed; of that its descriptors tell before its
+    // pidfd.
+    RestoreTerminal();
     EndSession(watch_.cgroup, init_pidfd_.get());
+    // Root in the target can stop the init, and ns-enter then stops like a command's parent does.
+    (void)SendSignal(parent_, SIGCONT);
     ::_exit(0);
   }
 
@@ -216,6 +220,8 @@ bool Guard::Finish() {
 }
 
 void EndSession(const std::optional<SessionCgroup>& cgroup, int init_pidfd) {
+  // A stopped init could not reap.
+  if (init_pidfd >= 0) (void)SendSignal(init_pidfd, SIGCONT);
   if (cgroup) {
     (void)cgroup->KillCommand();
   } else if (init_pidfd >= 0) {

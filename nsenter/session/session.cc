@@ -52,7 +52,8 @@ class Session {
     if (relay_) relay_->Drain();
     relay_.reset();
     raw_.reset();
-    const std::string cause = cause_;
+    // What the guard said may have come with the end itself.
+    const std::string cause = cause_.empty() ? session_.guard->TakeCause() : cause_;
     End();
     if (failure_) {
       ReportFailure(*failure_);
@@ -148,6 +149,8 @@ class Session {
 
   void InitEnded(Supervisor* supervisor, WaitStatus status) {
     init_reaped_ = true;
+    // It writes the command's status before it ends.
+    if (wait_status_ == kNoStatus && session_.status.valid()) ReadStatus();
     if (wait_status_ == kNoStatus) wait_status_ = status;
     TakeLastReports(supervisor);
     ended_ = true;

@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
+
 #include "base/io.h"
 #include "base/message_socket.h"
 #include "base/process.h"
@@ -119,6 +121,8 @@ class SessionInit {
   pid_t StartCommand() {
     Result<UniqueFd> own_pidfd = OpenPidfd(::getpid());
     if (!own_pidfd) Fail(Step::kExec, own_pidfd.error());
+    std::array<int, 2> armed{};
+    if (::pipe2(armed.data(), O_CLOEXEC) != 0) Fail(Step::kExec, FailErrno("pipe").value());
     pid_t command = -1;
     bool placed = !command_procs_.valid();
     if (command_cgroup_.valid()) {
@@ -128,18 +132,16 @@ class SessionInit {
     if (command < 0) command = ::fork();
     if (command < 0) Fail(Step::kExec, FailErrno("start the command").value());
     if (command > 0) return command;
-    const CommandPlan command_plan{plan_.spec,
-                                   plan_.identity,
-                                   plan_.user_namespace.get(),
-                                   terminal_.get(),
-                                   plan_.signals,
-                                   own_pidfd->get(),
-                                   plan_.report,
-                                   placed ? -1 : command_procs_.get()};
+    ::close(armed[1]);
+    const CommandPlan command_plan{
+        plan_.spec,       plan_.identity, plan_.user_namespace.get(),
+        terminal_.get(),  plan_.signals,  armed[0],
+        own_pidfd->get(), plan_.report,   placed ? -1 : command_procs_.get()};
     RunCommand(command_plan);
   }
 
-  /// From here on the command may have us in its hands.
+  /// From here on the command may have us in its hands. Closing what is open, "armed" included,
+  /// lets it begin.
   Result<void> Disarm(int signals_fd) {
     if (Result<void> applied = ApplySets(SetsFor(CapabilitySet{1} << CAP_KILL)); !applied) {
       return applied;

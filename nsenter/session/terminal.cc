@@ -41,14 +41,17 @@ void RawTerminal::Restore() {
 
 TerminalRelay::TerminalRelay(UniqueFd master) : master_(std::move(master)) { UpdateSize(); }
 
-void TerminalRelay::UpdateSize() {
+TerminalSize OwnTerminalSize() {
   winsize size{};
   for (int fd : {STDOUT_FILENO, STDIN_FILENO}) {
-    if (::ioctl(fd, TIOCGWINSZ, &size) == 0) {
-      SetTerminalSize(master_.get(), size.ws_row, size.ws_col);
-      return;
-    }
+    if (::ioctl(fd, TIOCGWINSZ, &size) == 0) return {size.ws_row, size.ws_col};
   }
+  return {};
+}
+
+void TerminalRelay::UpdateSize() {
+  const TerminalSize size = OwnTerminalSize();
+  SetTerminalSize(master_.get(), size.rows, size.columns);
 }
 
 void TerminalRelay::AddTo(std::vector<pollfd>* watched) const {

@@ -12,6 +12,13 @@
 
 namespace nsdebug {
 
+/// The size of our own terminal, for the command's to have from the start; zeros without one.
+struct TerminalSize {
+  unsigned short rows = 0;
+  unsigned short columns = 0;
+};
+TerminalSize OwnTerminalSize();
+
 /// Puts a terminal into raw mode and restores it at the end. Should we be killed, the session's
 /// guard restores it.
 class RawTerminal {

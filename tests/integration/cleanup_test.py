@@ -150,6 +150,21 @@ def test_a_killed_guard_is_replaced_by_ns_enter(ns_enter, pid):
         running.close()
 
 
+def test_a_stopped_init_does_not_hold_the_end_up(ns_enter, pid):
+    """Root in the target can stop the session's init; ns-enter then stops too, as for its command."""
+    running = session.Session(ns_enter, pid, "echo up; sleep 1000", "--timeout", "1s")
+    try:
+        running.wait_for_line(b"up")
+        init = next(child for child in pathlib.Path(
+            f"/proc/{running.process.pid}/task/{running.process.pid}/children").read_text().split()
+            if b"init" in pathlib.Path(f"/proc/{child}/cmdline").read_bytes())
+        os.kill(int(init), signal.SIGSTOP)
+        assert running.process.wait(10) == 124
+        check_nothing_left(running)
+    finally:
+        running.close()
+
+
 def test_what_killed_predecessors_left_is_swept(ns_enter, pid):
     running = session.Session(ns_enter, pid, WAYS["setsid"])
     try:
