@@ -19,12 +19,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-/// The inode of a namespace as /proc/PID/ns shows it; 0 where there is none.
-uint64_t InodeAt(int directory, const std::string& path) {
-  struct stat info {};
-  return ::fstatat(directory, path.c_str(), &info, 0) == 0 ? info.st_ino : 0;
-}
-
 uint64_t InodeOf(const NamespaceJoin& join, const ProcessHandle* process) {
   struct stat info {};
   if (join.fd.valid()) return ::fstat(join.fd.get(), &info) == 0 ? info.st_ino : 0;

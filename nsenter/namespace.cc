@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/nsfs.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 #include <cstdint>
@@ -86,6 +87,11 @@ std::string NamespaceNames(int flags) {
     names += type.name;
   }
   return names.empty() ? "unknown" : names;
+}
+
+uint64_t InodeAt(int directory, const std::string& path) {
+  struct stat info {};
+  return ::fstatat(directory, path.c_str(), &info, 0) == 0 ? info.st_ino : 0;
 }
 
 Result<UniqueFd> OpenNamespaceFile(const std::string& path, const NamespaceType& type) {

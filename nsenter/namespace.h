@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -47,6 +48,9 @@ Result<int> ParseNamespaceList(std::string_view list);
 
 /// "net" or "net, uts", in the table's order.
 std::string NamespaceNames(int flags);
+
+/// The inode of the file at `path`, which for a namespace is its identity; 0 where there is none.
+uint64_t InodeAt(int directory, const std::string& path);
 
 /// Opens a namespace by its file, e.g. /proc/PID/ns/net or a bind mount of one. A file that is no
 /// namespace, or one of another kind, is kInvalidArgument and says what it is.

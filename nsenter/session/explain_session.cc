@@ -21,11 +21,6 @@ namespace {
 
 using nlohmann::ordered_json;
 
-uint64_t InodeAt(int directory, const std::string& path) {
-  struct stat info {};
-  return ::fstatat(directory, path.c_str(), &info, 0) == 0 ? info.st_ino : 0;
-}
-
 uint64_t InodeOfHandle(const Target& target, std::string_view kind) {
   struct stat info {};
   for (const NamespaceHandle& handle : target.namespaces) {

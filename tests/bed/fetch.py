@@ -69,6 +69,44 @@ def nsenter_242() -> list[str]:
     return list(_nsenter_command())
 
 
+def mirror() -> str:
+    """Where this machine gets Debian's main archive from, for tools that fetch it themselves."""
+    return _mirror()
+
+
+def keyring() -> str:
+    """What the packages of that archive are signed with."""
+    return _KEYRING
+
+
+def kernel(suite: str, flavour: str) -> pathlib.Path:
+    """The newest kernel of a suite: a folder with usr/lib/modules/VERSION/vmlinuz and modules."""
+    with open(cache_dir() / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = _cached(f"linux-{suite}-{flavour}", "")
+        return found if found else _download_kernel(suite, flavour)
+
+
+def _download_kernel(suite: str, flavour: str) -> pathlib.Path:
+    with tempfile.TemporaryDirectory(dir=cache_dir(), prefix="tmp-") as temporary:
+        work = pathlib.Path(temporary)
+        options = _apt_options(suite, work)
+        _run(["apt-get", *options, "update"], work, f"lists of suite {suite}")
+        # The version is a part of these packages' names; apt-get takes regular expressions. Not the
+        # metapackage: that one would bring an initramfs generator.
+        names = [f"^linux-{part}-[0-9].*-{flavour}$" for part in ("binary", "modules")]
+        _run(["apt-get", *options, "download", *names], work, f"kernel of suite {suite}")
+        root = work / "root"
+        for deb in sorted(work.glob("*.deb")):
+            _run(["dpkg", "-x", str(deb), str(root)], work, f"unpack {deb.name}")
+        releases = [path.name for path in root.glob("usr/lib/modules/*")]
+        if len(releases) != 1:
+            raise Unavailable(f"kernel of suite {suite}: {len(releases)} of flavour {flavour}")
+        final = cache_dir() / f"linux-{suite}-{flavour}-{releases[0]}"
+        root.rename(final)
+        return final
+
+
 def _installed_containerd() -> pathlib.Path:
     program = shutil.which("containerd")
     if program is None:
