@@ -51,6 +51,15 @@ Result<void> MakeDirectory(const std::string& path) {
               fmt::format("make cgroup {}: {}{}", path, ErrnoText(error_number), hint));
 }
 
+/// Makes a directory and those on the way to it.
+Result<void> MakeDirectories(const std::string& path) {
+  for (size_t slash = path.find('/', 1); slash != std::string::npos;
+       slash = path.find('/', slash + 1)) {
+    if (Result<void> made = MakeDirectory(path.substr(0, slash)); !made) return made;
+  }
+  return MakeDirectory(path);
+}
+
 const CgroupMount* FindMount(const std::vector<CgroupMount>& mounts, std::string_view controller) {
   for (const CgroupMount& mount : mounts) {
     const std::vector<std::string_view> names = Split(mount.controllers, ',');
@@ -240,7 +249,7 @@ std::string SessionCgroup::DirectoryOf(const std::string& controller) const {
 Result<void> SessionCgroup::Create(const CgroupLimits& limits, bool all_devices) {
   for (const std::string& directory : directories_) {
     const std::string parent = directory.substr(0, directory.rfind('/'));
-    if (Result<void> made = MakeDirectory(parent); !made) return made;
+    if (Result<void> made = MakeDirectories(parent); !made) return made;
     if (directory == kill_directory_ && unified_only_) {
       DelegateControllers(parent.substr(0, parent.size() - parent_.size()), parent_);
     }

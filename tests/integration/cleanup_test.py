@@ -189,6 +189,18 @@ def test_leaves_nothing_without_a_cgroup_of_its_own(ns_enter, pid):
         running.close()
 
 
+def test_session_cgroups_may_lie_deeper(ns_enter, pid):
+    result = session.run(ns_enter, pid, "--view", "toolbox", "--cgroup-parent", "/nsdbg-a/nsdbg-b",
+                         "--", "grep", ":pids:", "/proc/self/cgroup")
+    try:
+        assert ":pids:/nsdbg-a/nsdbg-b/" in result.stdout, result.stderr
+    finally:
+        for root in pathlib.Path("/sys/fs/cgroup").iterdir():
+            for name in ("nsdbg-a/nsdbg-b", "nsdbg-a"):
+                if (root / name).is_dir():
+                    (root / name).rmdir()
+
+
 def test_leaves_nothing_on_a_host_with_cgroup_v1_alone(ns_enter, pid):
     if not os.path.exists("/sys/fs/cgroup/freezer"):
         pytest.skip("needs the cgroup v1 freezer")

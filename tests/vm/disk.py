@@ -21,8 +21,8 @@ _SUITE = "sid"
 _FLAVOUR = "cloud-amd64"
 _PACKAGES = (
     "apparmor", "busybox-static", "containerd", "containernetworking-plugins", "crun", "iproute2",
-    "libseccomp2", "procps", "python3", "python3-pytest", "runc", "strace", "util-linux",
-    "util-linux-extra",
+    "libseccomp2", "procps", "python3", "python3-grpcio", "python3-protobuf", "python3-pytest", "runc",
+    "strace", "util-linux", "util-linux-extra",
 )
 # In the order in which they need each other; what else the guest needs is built in.
 _MODULES = (

@@ -43,7 +43,7 @@ def write(path: pathlib.Path, build_dir: pathlib.Path) -> None:
         megabytes = (size >> 20) * 5 // 4 + _SPARE_MEGABYTES
         subprocess.run(
             ["/usr/sbin/mke2fs", "-q", "-t", "ext4", "-O", "^has_journal", "-d", str(folder),
-             str(path), f"{megabytes}M"], check=True)
+             str(path), f"{megabytes}M"], check=True, stdout=subprocess.DEVNULL)
 
 
 def _copy_programs(build_dir: pathlib.Path, folder: pathlib.Path) -> None:
