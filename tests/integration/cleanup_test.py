@@ -32,15 +32,15 @@ WAYS = {
                           " sleep 1000",
     "zombies": "perl -e 'for (1..20) { fork or exit 0 } $| = 1; print qq(up\\n); sleep 1000'",
     "threads": "python3 -c 'import threading, time; [threading.Thread(target=time.sleep,"
-               " args=(1000,)).start() for _ in range(20)]; print(\"up\", flush=True)'",
+               " args=(1000,)).start() for _ in range(20)]; __import__(\"os\").write(1, b\"up\\n\")'",
     "vfork": "perl -e 'system(1, q(x)) if 0; exec q(sleep), 1000 unless fork; $| = 1;"
              " print qq(up\\n); sleep 1000'",
     "bash jobs": "bash -ic 'sleep 1000 & disown; sleep 1000 & echo up; wait' 2>/dev/null",
     "open files": "exec 3>/tmp/a 4>/run/b 5>/c; sleep 1000 & echo up; sleep 1000",
-    "mapped memory": "python3 -c 'import mmap, os, time; m = mmap.mmap(-1, 1 << 24); os.fork();"
-                     " print(\"up\", flush=True); time.sleep(1000)'",
-    "unkillable by name": "perl -e '$0 = q(ns-enter); fork; $SIG{$_} = q(IGNORE) for keys %SIG;"
-                          " $| = 1; print qq(up\\n); sleep 1000 while 1'",
+    "mapped memory": "python3 -c 'import mmap, os, time; m = mmap.mmap(-1, 1 << 24);"
+                     " os.fork() and os.write(1, b\"up\\n\"); time.sleep(1000)'",
+    "unkillable by name": "perl -e '$0 = q(ns-enter); my $child = fork; $SIG{$_} = q(IGNORE) for keys %SIG;"
+                          " $| = 1; print qq(up\\n) if $child; sleep 1000 while 1'",
 }
 
 

@@ -68,7 +68,7 @@ class Session:
 
     def wait_for_line(self, line: bytes) -> None:
         """The script says that it is ready."""
-        assert self.process.stdout.readline() == line + b"\n", self.process.stderr.read()
+        assert self.process.stdout.readline() == line + b"\n"
 
     def drop_starter(self) -> None:
         if self.starter_end >= 0:
