@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 
 #include "base/unique_fd.h"
 #include "cri/endpoint.h"
@@ -129,14 +130,17 @@ TEST_F(CriEndpointTest, LeavesTheConnectionOfANamedEndpointToTheFirstCall) {
                                          "/absent.sock: no such socket; is the runtime installed?");
 }
 
-TEST_F(CriEndpointTest, SaysThatAFileIsNoSocket) {
-  Result<std::unique_ptr<Client>> client = ConnectRuntime("/etc/passwd");
+// connect(2) gives a plain file and a socket without a listener the same errno.
+TEST_F(CriEndpointTest, SaysThatNobodyListensAtAFile) {
+  const std::string path = directory_ + "/file";
+  ASSERT_TRUE(std::ofstream(path) << "not a socket");
+  Result<std::unique_ptr<Client>> client = ConnectRuntime(path);
   ASSERT_TRUE(client) << client.error().message;
   Result<Version> version = (*client)->GetVersion();
   ASSERT_FALSE(version);
   EXPECT_EQ(version.error().code, Code::kUnavailable);
-  EXPECT_THAT(version.error().message,
-              StartsWith("connect to container runtime socket /etc/passwd: "));
+  EXPECT_EQ(version.error().message, "connect to container runtime socket " + path +
+                                         ": nobody listens; is the runtime running?");
 }
 
 TEST_F(CriEndpointTest, TriesNothingWhenTheNamedEndpointCannotBeOne) {
