@@ -15,9 +15,10 @@ namespace nsdebug {
 namespace {
 
 // With the systemd driver every runtime makes "<prefix>-<id>.scope"; with cgroupfs CRI-O keeps its
-// prefix and the others have none.
-constexpr std::array<std::string_view, 5> kScopePrefixes = {"", "cri-containerd-", "crio-",
-                                                            "docker-", "libpod-"};
+// prefix and the others have none. Podman with --cgroups=split, as in every Quadlet unit, makes
+// "libpod-payload-<id>" in its own cgroup, whichever the driver.
+constexpr std::array<std::string_view, 6> kScopePrefixes = {
+    "", "cri-containerd-", "crio-", "docker-", "libpod-", "libpod-payload-"};
 
 bool ComponentNamesContainer(std::string_view component, std::string_view id) {
   constexpr std::string_view kScope = ".scope";

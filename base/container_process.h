@@ -11,8 +11,9 @@ namespace nsdebug {
 
 /// Whether the text of a /proc/PID/cgroup places its process in the container of this id: one path
 /// component is the id itself (cgroupfs driver) or the id with a runtime's prefix
-/// (cri-containerd-, crio-, docker-, libpod-; with or without .scope). Any component, not only the
-/// last: workloads and crun make children. crio-conmon-<id> is the monitor, not the container.
+/// (cri-containerd-, crio-, docker-, libpod-, libpod-payload-; with or without .scope). Any
+/// component, not only the last: workloads and crun make children. crio-conmon-<id> is the monitor,
+/// not the container.
 /// Works for v1, v2 and hybrid hosts and across cgroup namespaces ("/../../crio-<id>.scope").
 bool CgroupNamesContainer(std::string_view cgroup_text, std::string_view container_id);
 

@@ -27,8 +27,17 @@ std::string_view CodeName(Code code) {
       return "RESOURCE_EXHAUSTED";
     case Code::kInternal:
       return "INTERNAL";
+    case Code::kUnauthenticated:
+      return "UNAUTHENTICATED";
   }
   return "INTERNAL";
+}
+
+Code ParseCode(std::string_view name) {
+  for (int value = 0; value <= static_cast<int>(Code::kUnauthenticated); ++value) {
+    if (CodeName(static_cast<Code>(value)) == name) return static_cast<Code>(value);
+  }
+  return Code::kInternal;
 }
 
 Code CodeOf(int error_number) {

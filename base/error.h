@@ -20,10 +20,14 @@ enum class Code {
   kUnimplemented,       ///< this kernel or runtime lacks it
   kResourceExhausted,   ///< a bound of ours or a limit of the system was reached
   kInternal,            ///< a peer answered something it must not answer
+  kUnauthenticated,     ///< the caller did not prove who it is
 };
 
 /// The code's canonical gRPC name, e.g. "NOT_FOUND".
 std::string_view CodeName(Code code);
+
+/// The code of that name; kInternal for what is none.
+Code ParseCode(std::string_view name);
 
 /// One failure. The message is one lower-case line that names the operation and its object and
 /// grows outwards: "open /proc/4242/ns/mnt: permission denied". It never holds a secret.
@@ -40,6 +44,11 @@ using Failure = tl::unexpected<Error>;
 
 [[nodiscard]] inline Failure Fail(Code code, std::string message) {
   return Failure(Error{code, std::move(message), 0});
+}
+
+/// Whether it is the peer's failure to answer, and not its answer.
+inline bool IsUnanswered(Code code) {
+  return code == Code::kUnavailable || code == Code::kDeadlineExceeded || code == Code::kInternal;
 }
 
 /// The code that an errno value stands for.

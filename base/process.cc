@@ -7,6 +7,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <string>
 
 #include "base/io.h"
@@ -27,6 +28,12 @@ Result<UniqueFd> OpenPidfd(pid_t pid) {
   if (fd.valid()) return fd;
   if (errno == ESRCH) return Fail(Code::kNotFound, "no process with pid " + std::to_string(pid));
   return FailErrno("pidfd_open " + std::to_string(pid));
+}
+
+std::string SignalName(int signal_number) {
+  const char* abbreviation = ::sigabbrev_np(signal_number);
+  if (abbreviation == nullptr) return "signal " + std::to_string(signal_number);
+  return std::string("SIG") + abbreviation;
 }
 
 bool HasExited(int pidfd) {

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <string>
 
 #include "base/error.h"
 #include "base/unique_fd.h"
@@ -18,6 +19,9 @@ bool HasExited(int pidfd);
 
 /// pidfd_send_signal(2) (Linux 5.1).
 Result<void> SendSignal(int pidfd, int signal_number);
+
+/// "SIGKILL"; "signal 34" for those that have no name.
+std::string SignalName(int signal_number);
 
 /// The inode of the pidfd, unique for the life of the system where pidfds have their own file
 /// system (Linux 6.9): what `PID:INODE` names. kUnimplemented on older kernels.

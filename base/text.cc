@@ -37,6 +37,26 @@ std::string Printable(std::string_view text, size_t limit) {
   return shown;
 }
 
+bool IsUtf8(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i++]);
+    if (lead < 0x80) continue;
+    if (lead < 0xc2 || lead > 0xf4) return false;  // C0 and C1 could only begin overlong forms
+    const size_t followers = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+    if (text.size() - i < followers) return false;
+    for (size_t j = 0; j < followers; ++j) {
+      if ((static_cast<unsigned char>(text[i + j]) & 0xc0) != 0x80) return false;
+    }
+    const auto second = static_cast<unsigned char>(text[i]);
+    const bool overlong = (lead == 0xe0 && second < 0xa0) || (lead == 0xf0 && second < 0x90);
+    const bool surrogate = lead == 0xed && second >= 0xa0;
+    const bool beyond = lead == 0xf4 && second >= 0x90;  // more than U+10FFFF
+    if (overlong || surrogate || beyond) return false;
+    i += followers;
+  }
+  return true;
+}
+
 std::string UnescapeMountPath(std::string_view text) {
   std::string path;
   for (size_t i = 0; i < text.size(); ++i) {

@@ -18,6 +18,9 @@ std::optional<uint64_t> ParseNumber(std::string_view text, uint64_t max = UINT64
 /// that are not ASCII become \xNN, and more than `limit` bytes are cut with "...".
 std::string Printable(std::string_view text, size_t limit = 200);
 
+/// Whether the bytes are UTF-8 (RFC 3629): no overlong forms, no surrogates.
+bool IsUtf8(std::string_view text);
+
 /// A path of /proc/PID/mountinfo, which writes space, tab, newline and backslash as \ooo.
 std::string UnescapeMountPath(std::string_view text);
 

@@ -25,6 +25,11 @@ if(NS_DEBUG_SANITIZE)
   target_link_options(project_options INTERFACE -fsanitize=${NS_DEBUG_SANITIZE})
 endif()
 
+# What libFuzzer sees of the code it drives; only its own programs are linked with it.
+if(NS_DEBUG_FUZZ)
+  target_compile_options(project_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # nsdebug_library(NAME sources... [LINK libraries...]): one library per folder, named as the folder.
 function(nsdebug_library name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})

@@ -48,9 +48,9 @@ Code FromStatusCode(const grpc::Status& status) {
     case grpc::StatusCode::ALREADY_EXISTS:
       return Code::kFailedPrecondition;
     case grpc::StatusCode::ABORTED:
-    case grpc::StatusCode::CANCELLED:
       return Code::kAborted;
     case grpc::StatusCode::UNAVAILABLE:
+    case grpc::StatusCode::CANCELLED:  // not by us: see WentAway
       return Code::kUnavailable;
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return Code::kDeadlineExceeded;
@@ -67,6 +67,12 @@ Code FromStatusCode(const grpc::Status& status) {
     default:
       return Code::kInternal;
   }
+}
+
+/// We never cancel a call: a runtime that stops cancels those that it has not answered yet.
+bool WentAway(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+         status.error_code() == grpc::StatusCode::CANCELLED;
 }
 
 struct Call {
@@ -99,7 +105,7 @@ class Client::Connector {
       Response response;
       grpc::Status status = ((*connection)->stub.get()->*method)(&context, request, &response);
       if (status.ok()) return response;
-      if (status.error_code() == grpc::StatusCode::UNAVAILABLE) {
+      if (WentAway(status)) {
         Forget(*connection);
         if (is_first) continue;
       }
@@ -202,6 +208,8 @@ Result<std::vector<Container>> Client::ListContainers(const ContainerFilter& fil
   wire::ListContainersRequest request;
   request.mutable_filter()->set_id(filter.id);
   request.mutable_filter()->set_pod_sandbox_id(filter.pod_sandbox_id);
+  request.mutable_filter()->mutable_label_selector()->insert(filter.labels.begin(),
+                                                             filter.labels.end());
   auto response =
       connector_->Invoke({"ListContainers", options_.call_timeout}, &Stub::ListContainers, request);
   if (!response) return Propagate(response.error());

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/text.h"
 
@@ -13,11 +14,9 @@ namespace {
 constexpr const char kDefaultContainer[] = "kubectl.kubernetes.io/default-container";
 constexpr const char kContainerType[] = "io.kubernetes.container.type";
 
-/// "init", "ephemeral", or empty for an app container and where the kubelet does not tell.
-std::string TypeOf(const Container& container) {
-  const auto type = container.annotations.find(kContainerType);
-  if (type == container.annotations.end() || type->second == "container") return {};
-  return type->second;
+bool IsApp(const Container& container) {
+  const std::string type = ContainerType(container);
+  return type.empty() || type == "container";
 }
 
 bool IsBetterAttempt(const Container& one, const Container& other) {
@@ -28,35 +27,15 @@ bool IsBetterAttempt(const Container& one, const Container& other) {
   return one.created_at > other.created_at;
 }
 
-/// One container a name, in the order in which the names first appeared.
-std::vector<Container> LatestAttempts(std::vector<Container> containers) {
-  // cri-dockerd lists the newest first, with times in whole seconds: of equal times the later
-  // listed was made first.
-  std::reverse(containers.begin(), containers.end());
-  std::stable_sort(containers.begin(), containers.end(),
-                   [](const Container& one, const Container& other) {
-                     return one.created_at < other.created_at;
-                   });
-  std::vector<Container> latest;
-  for (Container& container : containers) {
-    const auto known = std::find_if(latest.begin(), latest.end(), [&](const Container& other) {
-      return other.name == container.name;
-    });
-    if (known == latest.end()) {
-      latest.push_back(std::move(container));
-    } else if (IsBetterAttempt(container, *known)) {
-      *known = std::move(container);
-    }
-  }
-  return latest;
-}
-
 std::string NamesOf(const std::vector<Container>& containers) {
   std::string names;
-  for (const Container& container : containers) {
-    const std::string type = TypeOf(container);
-    names += fmt::format("{}{}{}", names.empty() ? "" : ", ", Printable(container.name),
+  for (size_t i = 0; i < std::min(containers.size(), kMaxListedNames); ++i) {
+    const std::string type = IsApp(containers[i]) ? "" : ContainerType(containers[i]);
+    names += fmt::format("{}{}{}", i == 0 ? "" : ", ", Printable(containers[i].name),
                          type.empty() ? "" : fmt::format(" ({})", Printable(type)));
+  }
+  if (containers.size() > kMaxListedNames) {
+    names += fmt::format(" and {} more", containers.size() - kMaxListedNames);
   }
   return names;
 }
@@ -69,16 +48,41 @@ const Container* FindByName(const std::vector<Container>& containers, const std:
 }
 
 const Container* FirstOf(const std::vector<Container>& containers) {
-  const auto app = [](const Container& container) { return TypeOf(container).empty(); };
-  const auto running = [&](const Container& container) {
-    return app(container) && container.state == ContainerState::kRunning;
+  const auto running = [](const Container& container) {
+    return IsApp(container) && container.state == ContainerState::kRunning;
   };
   auto found = std::find_if(containers.begin(), containers.end(), running);
-  if (found == containers.end()) found = std::find_if(containers.begin(), containers.end(), app);
+  if (found == containers.end()) found = std::find_if(containers.begin(), containers.end(), IsApp);
   return found == containers.end() ? &containers.front() : &*found;
 }
 
 }  // namespace
+
+std::string ContainerType(const Container& container) {
+  const auto type = container.annotations.find(kContainerType);
+  return type == container.annotations.end() ? "" : type->second;
+}
+
+std::vector<Container> LatestAttempts(std::vector<Container> containers) {
+  // cri-dockerd lists the newest first, with times in whole seconds: of equal times the later
+  // listed was made first.
+  std::reverse(containers.begin(), containers.end());
+  std::stable_sort(containers.begin(), containers.end(),
+                   [](const Container& one, const Container& other) {
+                     return one.created_at < other.created_at;
+                   });
+  std::vector<Container> latest;
+  std::unordered_map<std::string, size_t> places;
+  for (Container& container : containers) {
+    const auto [place, is_new] = places.emplace(container.name, latest.size());
+    if (is_new) {
+      latest.push_back(std::move(container));
+    } else if (IsBetterAttempt(container, latest[place->second])) {
+      latest[place->second] = std::move(container);
+    }
+  }
+  return latest;
+}
 
 Result<ContainerChoice> ChooseContainer(const PodSandbox& sandbox,
                                         const std::vector<Container>& containers,

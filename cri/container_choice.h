@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -7,6 +8,17 @@
 #include "cri/runtime.h"
 
 namespace nsdebug::cri {
+
+/// How many names a message lists. Pods have a handful of containers; a message is one line.
+inline constexpr size_t kMaxListedNames = 10;
+
+/// What the kubelet says a container is: "container" (of the app), "init", "ephemeral"; empty where
+/// it does not tell: older ones never do.
+std::string ContainerType(const Container& container);
+
+/// One container a name, in the order in which the names first appeared: of several attempts the
+/// running one, else the latest.
+std::vector<Container> LatestAttempts(std::vector<Container> containers);
 
 struct ContainerChoice {
   Container container;
@@ -19,7 +31,7 @@ struct ContainerChoice {
 /// among the running ones; init and ephemeral containers are left aside where the kubelet says
 /// which they are. Of several attempts under one name the running one counts, else the latest.
 ///
-/// kNotFound lists the names there are.
+/// kNotFound lists the names there are, at most kMaxListedNames of them.
 Result<ContainerChoice> ChooseContainer(const PodSandbox& sandbox,
                                         const std::vector<Container>& containers,
                                         const std::string& name);

@@ -163,6 +163,9 @@ class Lookup {
       found += fmt::format("{}{} (uid {})", i == 0 ? "" : ", ",
                            Printable(ready[i].id.substr(0, 16)), Printable(ready[i].uid));
     }
+    if (ready.size() > kMaxCandidates) {
+      found += fmt::format(" and {} more", ready.size() - kMaxCandidates);
+    }
     return Fail(Code::kFailedPrecondition,
                 fmt::format("several pods {} run on this node, in the sandboxes {}: name one of "
                             "their containers with --container",

@@ -67,6 +67,7 @@ struct SandboxFilter {
 struct ContainerFilter {
   std::string id;
   std::string pod_sandbox_id;
+  StringMap labels = {};
 };
 
 /// The container runtime of this node. An interface only so that tests can stand in for it.

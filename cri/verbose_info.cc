@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 
 namespace nsdebug::cri {
@@ -30,7 +31,7 @@ pid_t ParsePid(const json& value) {
   }
   // 1.9 must not be read as 1, the node's init.
   if (!value.is_number_integer()) throw std::invalid_argument("pid is not an integer");
-  const auto number = value.get<int64_t>();
+  const auto number = JsonInteger<int64_t>(value);
   if (number < 0 || number > kMaxPid) throw std::invalid_argument("pid is out of range");
   return static_cast<pid_t>(number);
 }
@@ -73,7 +74,7 @@ Result<VerboseInfo> ParseVerboseInfo(std::string_view call, const StringMap& inf
       return flat;
     }
     if (entry->second.size() > kMaxInfoBytes) throw std::length_error("too large");
-    const json object = json::parse(entry->second);
+    const json object = ParseJson(entry->second);
     if (!object.is_object()) throw std::invalid_argument("not an object");
     return ParseObject(object);
   } catch (const std::exception& e) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/json.h"
 #include "base/text.h"
 
 namespace nsdebug::docker {
@@ -32,11 +33,14 @@ bool IsContainerId(std::string_view text) {
          });
 }
 
-// Parsing without exceptions, and below no accessor of the library that throws on a wrong type.
+// Below, no accessor of the library that throws on a wrong type.
 std::optional<json> ParseObject(std::string_view text) {
-  json parsed = json::parse(text, /*cb=*/nullptr, /*allow_exceptions=*/false);
-  if (!parsed.is_object()) return std::nullopt;
-  return parsed;
+  try {
+    json parsed = ParseJson(text);
+    if (parsed.is_object()) return parsed;
+  } catch (const std::exception&) {  // Not JSON, or nested too deeply: no answer either way.
+  }
+  return std::nullopt;
 }
 
 const json* FindField(const json& object, const char* key) {
