@@ -4,6 +4,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
+
 namespace nsdebug {
 
 namespace {
@@ -27,7 +29,7 @@ Code CodeNamed(std::string_view name) {
 
 /// Parses an object of this version that holds none but the known keys.
 json ParseObject(std::string_view text, std::initializer_list<std::string_view> known) {
-  json object = json::parse(text);
+  json object = ParseJson(text);
   if (object.at("version") != kVersion) throw std::invalid_argument("another version");
   for (const auto& item : object.items()) {
     if (item.key() != "version" &&
@@ -40,7 +42,7 @@ json ParseObject(std::string_view text, std::initializer_list<std::string_view> 
 
 Target ParseTarget(const json& object, std::vector<UniqueFd> fds) {
   Target target;
-  object.at("pid").get_to(target.pid);
+  target.pid = JsonInteger<pid_t>(object.at("pid"));
   object.at("runtime").get_to(target.runtime);
   object.at("podNamespace").get_to(target.pod_namespace);
   object.at("podName").get_to(target.pod_name);

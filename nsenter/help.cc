@@ -40,7 +40,8 @@ Any of these makes one of a plain join:
                                user and rights, as the runtime's exec; host: ns-enter's own files
      --profile NAME            general (default), baseline, restricted, netadmin, sysadmin
      --cap-add, --cap-drop CAP change the profile's capabilities
-     --toolbox DIR             root directory of the tools (default /)
+     --toolbox DIR             root directory of the tools; by default /, unless the target could
+                               read it through /proc
      --setenv NAME=VALUE       variable for the command
      --tty                     a terminal of the view's own
      --timeout TIME            ends the session: 30s, 5m, 1h30m

@@ -13,10 +13,6 @@ namespace nsdebug {
 
 namespace {
 
-// What a session joins when no namespace is named. Mount and user namespace follow from the view.
-constexpr int kSessionNamespaces =
-    CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWTIME;
-
 /// "-nFILE" and "-n=FILE" mean the same to nsenter.
 std::string OptionalArgument() {
   if (optarg == nullptr) return {};

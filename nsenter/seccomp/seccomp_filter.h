@@ -11,4 +11,7 @@ namespace nsdebug {
 /// kernel; so are those of another architecture's ABI.
 Result<void> ApplySeccompFilter();
 
+/// Without no_new_privs. Needs CAP_SYS_ADMIN in our user namespace.
+Result<void> ApplySeccompFilterAlone();
+
 }  // namespace nsdebug

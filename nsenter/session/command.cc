@@ -41,6 +41,7 @@ class Command {
     };
     for (const Stage& stage :
          {Stage{Step::kCgroup, &Command::EnterCgroup}, Stage{Step::kTerminal, &Command::Attach},
+          Stage{Step::kIdentity, &Command::TakeLimits},
           Stage{Step::kJoin, &Command::JoinUserNamespace},
           Stage{Step::kIdentity, &Command::BecomeUser}, Stage{Step::kSeccomp, &Command::Confine}}) {
       if (Result<void> done = (this->*stage.run)(); !done) Fail({stage.step, done.error(), 1});
@@ -86,6 +87,10 @@ class Command {
     return plan_.terminal < 0 ? Result<void>() : AttachTerminal(plan_.terminal);
   }
 
+  Result<void> TakeLimits() {
+    return plan_.identity ? ApplyLimits(plan_.identity->limits) : Result<void>();
+  }
+
   // Last of the namespaces: behind it we have no rights over the others (user_namespaces(7)).
   Result<void> JoinUserNamespace() {
     if (plan_.user_namespace < 0) return {};
@@ -110,6 +115,10 @@ class Command {
         if (plan_.spec.gid) identity.gid = *plan_.spec.gid;
       }
       if (plan_.spec.working_directory) identity.working_directory = *plan_.spec.working_directory;
+      // While we may without no_new_privs, which the container may not have.
+      if (identity.seccomp) {
+        if (Result<void> confined = ApplySeccompFilterAlone(); !confined) return confined;
+      }
       return AssumeIdentity(identity, groups_dropped_);
     }
     return BecomeToolboxUser();
@@ -148,7 +157,7 @@ class Command {
   }
 
   Result<void> Confine() {
-    // The container view's command has what the runtime's exec has: see AssumeIdentity().
+    // The container view's command is as confined as the container: see BecomeUser().
     if (plan_.identity || plan_.spec.profile->unrestricted) return {};
     return ApplySeccompFilter();
   }

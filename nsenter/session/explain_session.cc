@@ -13,6 +13,7 @@
 #include "nsenter/find_target.h"
 #include "nsenter/process_handle.h"
 #include "nsenter/session/identity.h"
+#include "nsenter/session/tools_exposure.h"
 #include "nsenter/view/toolbox.h"
 
 namespace nsdebug {
@@ -32,21 +33,28 @@ uint64_t InodeOfHandle(const Target& target, std::string_view kind) {
 class Explanation {
  public:
   Explanation(const SessionSpec& spec, const Target& target,
-              const std::optional<ProcessHandle>& process, const std::optional<Identity>& identity)
-      : spec_(spec), target_(target), process_(process), identity_(identity) {}
+              const std::optional<ProcessHandle>& process, const std::optional<Identity>& identity,
+              Exposure exposure)
+      : spec_(spec), target_(target), process_(process), identity_(identity), exposure_(exposure) {}
 
   ordered_json Facts() const {
     ordered_json facts;
     facts["target"] = TargetFacts();
     facts["view"] = ViewName(spec_.view);
     facts["files"] = Files();
+    if (spec_.view == View::kToolbox) {
+      facts["targetCanReadTools"] = exposure_ != Exposure::kNone;
+      if (exposure_ != Exposure::kNone && !spec_.tools) {
+        facts["refused"] = ExposureError(exposure_).message;
+      }
+    }
     facts["namespaces"] = Namespaces();
     facts["user"] = User();
     facts["profile"] = identity_ ? "the container's own" : std::string(spec_.profile->name);
     facts["capabilities"] =
         CapabilityNames(identity_ ? identity_->capabilities.bounding : spec_.capabilities);
     facts["noNewPrivileges"] = identity_ ? identity_->no_new_privs : !spec_.profile->unrestricted;
-    facts["seccomp"] = !identity_ && !spec_.profile->unrestricted;
+    facts["seccomp"] = identity_ ? identity_->seccomp : !spec_.profile->unrestricted;
     facts["label"] = Label();
     facts["cgroup"] = Cgroup();
     if (spec_.deadline.count() > 0) facts["deadlineMs"] = spec_.deadline.count();
@@ -76,10 +84,11 @@ class Explanation {
       case View::kHost:
         return "ns-enter's own";
       case View::kToolbox:
-        return CanOverlay(spec_.tools)
-                   ? fmt::format("overlay of {}, the target's at /target", Printable(spec_.tools))
+        return CanOverlay(ToolsRoot(spec_))
+                   ? fmt::format("overlay of {}, the target's at /target",
+                                 Printable(ToolsRoot(spec_)))
                    : fmt::format("{} read-only (overlayfs is refused here), /tmp and /run writable",
-                                 Printable(spec_.tools));
+                                 Printable(ToolsRoot(spec_)));
     }
     return {};
   }
@@ -148,6 +157,7 @@ class Explanation {
   const Target& target_;
   const std::optional<ProcessHandle>& process_;
   const std::optional<Identity>& identity_;
+  Exposure exposure_;
 };
 
 std::string ValueText(const ordered_json& value) {
@@ -203,8 +213,14 @@ Result<std::string> ExplainSession(const SessionSpec& spec, const Target& target
     if (!container) return Propagate(container.error());
     identity = std::move(*container);
   }
+  Exposure exposure = Exposure::kNone;
+  if (spec.view == View::kToolbox && process) {
+    Result<Exposure> found = FindExposure(spec, *process, target.process_spec);
+    if (!found) return Propagate(found.error());
+    exposure = *found;
+  }
   try {
-    const ordered_json facts = Explanation(spec, target, process, identity).Facts();
+    const ordered_json facts = Explanation(spec, target, process, identity, exposure).Facts();
     if (!json) return TextOf(facts);
     return facts.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n";
   } catch (const std::exception& e) {

@@ -31,6 +31,8 @@ using Clock = std::chrono::steady_clock;
 constexpr int kReapTimeoutMs = 2000;
 // Bounds the hunt for processes that fork while they are killed.
 constexpr auto kHuntTimeout = std::chrono::milliseconds(5000);
+// When to look again for children that were missed.
+constexpr int kLookAgainMs = 5;
 
 std::vector<pid_t> ChildrenOf(pid_t pid) {
   std::vector<pid_t> children;
@@ -48,7 +50,8 @@ std::vector<pid_t> ChildrenOf(pid_t pid) {
 void KillTree(pid_t pid, bool stop_first, std::vector<UniqueFd>* killed) {
   for (pid_t child : ChildrenOf(pid)) {
     Result<UniqueFd> pidfd = OpenPidfd(child);
-    if (!pidfd) continue;
+    // A dead one has no children, and one that a tracer holds stays for as long as that likes.
+    if (!pidfd || HasExited(pidfd->get())) continue;
     if (stop_first) (void)SendSignal(pidfd->get(), SIGSTOP);
     KillTree(child, true, killed);
     (void)SendSignal(pidfd->get(), SIGKILL);
@@ -56,25 +59,29 @@ void KillTree(pid_t pid, bool stop_first, std::vector<UniqueFd>* killed) {
   }
 }
 
-/// Without a cgroup of its own a session is the tree below its init, which as a subreaper also has
-/// the daemons in it.
-void KillDescendants(int init_pidfd) {
-  const auto deadline = Clock::now() + kHuntTimeout;
-  Result<pid_t> init = PidOf(init_pidfd);
-  while (init && !HasExited(init_pidfd) && Clock::now() < deadline) {
-    std::vector<UniqueFd> killed;
-    KillTree(*init, false, &killed);
-    if (killed.empty()) return;
-    for (const UniqueFd& pidfd : killed) {
-      pollfd exit{pidfd.get(), POLLIN, 0};
-      ::poll(&exit, 1, kReapTimeoutMs);
-    }
-  }
-}
-
 bool WaitForExit(int pidfd, int timeout_ms) {
   pollfd exit{pidfd, POLLIN, 0};
   return ::poll(&exit, 1, timeout_ms) > 0;
+}
+
+/// Without a cgroup of its own a session is the tree below its init, which as a subreaper also has
+/// the daemons in it. To find nobody proves nothing: the kernel's list of children leaves some out
+/// while others exit (proc(5)), and one that is gone before we open it may just have left its own
+/// to the init. The proof is the end of the init, which stays as long as it has children.
+void KillDescendants(int init_pidfd) {
+  const auto end = Clock::now() + kHuntTimeout;
+  auto quiet_end = Clock::now() + std::chrono::milliseconds(kReapTimeoutMs);
+  Result<pid_t> init = PidOf(init_pidfd);
+  while (init && !HasExited(init_pidfd) && Clock::now() < std::min(end, quiet_end)) {
+    std::vector<UniqueFd> killed;
+    KillTree(*init, false, &killed);
+    if (killed.empty()) {
+      WaitForExit(init_pidfd, kLookAgainMs);
+      continue;
+    }
+    for (const UniqueFd& pidfd : killed) WaitForExit(pidfd.get(), kReapTimeoutMs);
+    quiet_end = Clock::now() + std::chrono::milliseconds(kReapTimeoutMs);
+  }
 }
 
 /// The guard itself: a process in the node's namespaces, privileged, that runs nothing of the
@@ -94,6 +101,8 @@ class GuardProcess {
     CloseEverythingElse();
     Sweep();
     WatchUntilOver();
+    // It was told of the init before the end, but may have seen the end first.
+    if (!init_pidfd_.valid()) (void)TakeMessage();
     // ns-enter has done so itself, unless it was killed; of that its descriptors tell before its
     // pidfd.
     RestoreTerminal();
@@ -143,8 +152,10 @@ class GuardProcess {
                                         {watch_.starter_fd, POLLIN, 0},
                                         {timer.get(), POLLIN, 0}}};
       if (::poll(watched.data(), watched.size(), -1) < 0) continue;
-      if (watched[1].revents != 0) return;
+      // Before the rest: ns-enter may have told of the init and died since, and without a cgroup
+      // only the init leads to what there is to kill.
       if (watched[0].revents != 0 && !TakeMessage()) return;
+      if (watched[1].revents != 0) return;
       if (watched[2].revents != 0) return Announce(Guard::kStarterGone);
       if (watched[3].revents != 0) {
         Announce(Guard::kDeadline);
@@ -222,12 +233,14 @@ bool Guard::Finish() {
 void EndSession(const std::optional<SessionCgroup>& cgroup, int init_pidfd) {
   // A stopped init could not reap.
   if (init_pidfd >= 0) (void)SendSignal(init_pidfd, SIGCONT);
+  int reap_timeout_ms = kReapTimeoutMs;
   if (cgroup) {
     (void)cgroup->KillCommand();
   } else if (init_pidfd >= 0) {
     KillDescendants(init_pidfd);
+    reap_timeout_ms = 0;  // it has waited
   }
-  if (init_pidfd >= 0 && !WaitForExit(init_pidfd, kReapTimeoutMs)) {
+  if (init_pidfd >= 0 && !WaitForExit(init_pidfd, reap_timeout_ms)) {
     (void)SendSignal(init_pidfd, SIGKILL);
     WaitForExit(init_pidfd, kReapTimeoutMs);
   }

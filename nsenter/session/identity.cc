@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <grp.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
 #include "base/io.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "nsenter/program.h"
 
@@ -20,6 +22,7 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kMaxGroups = 65536;  // NGROUPS_MAX
+constexpr unsigned kUmaskBits = 0777;
 
 CapabilitySet SpecSet(const json& capabilities, const char* name) {
   CapabilitySet set = 0;
@@ -84,6 +87,16 @@ void ReadLabels(const ProcessHandle& process, Identity* identity) {
   }
 }
 
+/// Whether a filter confines the process. Which one, the kernel does not tell, and of the runtime's
+/// specification we have the process object alone.
+Result<void> ReadSeccomp(const ProcessHandle& process, Identity* identity) {
+  Result<std::string> status = process.Read("status");
+  if (!status) return Propagate(status.error());
+  const std::vector<std::string_view> mode = StatusField(*status, "Seccomp");
+  identity->seccomp = !mode.empty() && mode[0] != "0";
+  return {};
+}
+
 /// /proc shows ids as they are out here; the command sets them in the target's user namespace.
 Result<void> MapIds(const ProcessHandle& process, Identity* identity) {
   Result<std::string> uids = process.Read("uid_map");
@@ -123,14 +136,14 @@ Result<void> SetLabels(const Identity& identity) {
 
 Result<Identity> ParseProcessSpec(const std::string& text) {
   try {
-    const json process = json::parse(text);
+    const json process = ParseJson(text);
     Identity identity;
     const json user = process.value("user", json::object());
-    identity.uid = user.value("uid", 0u);
-    identity.gid = user.value("gid", 0u);
+    identity.uid = JsonInteger<uid_t>(user.value("uid", json(0)));
+    identity.gid = JsonInteger<gid_t>(user.value("gid", json(0)));
     for (const json& gid : user.value("additionalGids", json::array())) {
       if (identity.groups.size() >= kMaxGroups) throw std::invalid_argument("too many groups");
-      identity.groups.push_back(gid.get<gid_t>());
+      identity.groups.push_back(JsonInteger<gid_t>(gid));
     }
     const json capabilities = process.value("capabilities", json::object());
     identity.capabilities = {.bounding = SpecSet(capabilities, "bounding"),
@@ -139,6 +152,14 @@ Result<Identity> ParseProcessSpec(const std::string& text) {
                              .inheritable = SpecSet(capabilities, "inheritable"),
                              .ambient = SpecSet(capabilities, "ambient")};
     identity.no_new_privs = process.value("noNewPrivileges", false);
+    identity.umask = JsonInteger<mode_t>(user.value("umask", json(kDefaultUmask))) & kUmaskBits;
+    for (const json& limit : process.value("rlimits", json::array())) {
+      const int resource = ParseResource(limit.at("type").get<std::string>());
+      if (resource < 0) throw std::invalid_argument("unknown resource limit");
+      identity.limits.push_back(
+          {resource,
+           {JsonInteger<rlim_t>(limit.at("soft")), JsonInteger<rlim_t>(limit.at("hard"))}});
+    }
     identity.environment = process.value("env", std::vector<std::string>());
     identity.working_directory = process.value("cwd", std::string("/"));
     return identity;
@@ -172,6 +193,10 @@ Result<Identity> ParseProcessStatus(const std::string& status, const std::string
                            .ambient = StatusSet(status, "CapAmb")};
   const std::vector<std::string_view> no_new_privs = StatusField(status, "NoNewPrivs");
   identity.no_new_privs = !no_new_privs.empty() && no_new_privs[0] == "1";
+  if (const auto umask = StatusField(status, "Umask"); !umask.empty()) {
+    identity.umask =
+        static_cast<mode_t>(std::strtoul(std::string(umask[0]).c_str(), nullptr, 8) & kUmaskBits);
+  }
   identity.environment = Variables(environ);
   return identity;
 }
@@ -203,9 +228,14 @@ Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::stri
       if (Result<void> mapped = MapIds(process, &*identity); !mapped) {
         return Propagate(mapped.error());
       }
+      Result<std::vector<ResourceLimit>> limits = LimitsOf(process);
+      if (!limits) return Propagate(limits.error());
+      identity->limits = std::move(*limits);
     }
   }
-  if (identity) ReadLabels(process, &*identity);
+  if (!identity) return identity;
+  ReadLabels(process, &*identity);
+  if (Result<void> read = ReadSeccomp(process, &*identity); !read) return Propagate(read.error());
   return identity;
 }
 
@@ -228,6 +258,7 @@ Result<void> AssumeIdentity(const Identity& identity, bool groups_dropped) {
     return FailErrno("enter working directory " + Printable(identity.working_directory));
   }
   if (Result<void> applied = ApplySets(identity.capabilities); !applied) return applied;
+  ::umask(identity.umask);
   ::clearenv();
   for (const std::string& variable : identity.environment) {
     const size_t equals = variable.find('=');

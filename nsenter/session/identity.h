@@ -10,8 +10,12 @@
 #include "base/error.h"
 #include "nsenter/capabilities.h"
 #include "nsenter/process_handle.h"
+#include "nsenter/session/resource_limits.h"
 
 namespace nsdebug {
+
+/// What runc and crun give where the specification does not say.
+inline constexpr mode_t kDefaultUmask = 022;
 
 /// Who a command is and where it starts: what execve(2) keeps.
 struct Identity {
@@ -20,6 +24,9 @@ struct Identity {
   std::vector<gid_t> groups;
   CapabilitySets capabilities;
   bool no_new_privs = false;
+  bool seccomp = false;  ///< the process has a filter: the command gets ours in its place
+  mode_t umask = kDefaultUmask;
+  std::vector<ResourceLimit> limits;  ///< the others stay ours: ApplyLimits(), not AssumeIdentity()
   std::vector<std::string> environment;
   std::string working_directory = "/";
   std::string apparmor_label;   ///< empty: none to change to

@@ -4,6 +4,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
+
 namespace nsdebug {
 
 namespace {
@@ -33,6 +35,7 @@ std::string EncodeEvent(const SessionEvent& event) {
   if (event.kind == SessionEvent::Kind::kStarted) object["pid"] = event.command;
   if (event.kind == SessionEvent::Kind::kFailed) {
     object["step"] = StepName(event.failure.step);
+    object["code"] = CodeName(event.failure.error.code);
     object["errno"] = event.failure.error.error_number;
     object["message"] = event.failure.error.message;
     object["exitCode"] = event.failure.exit_code;
@@ -46,20 +49,22 @@ std::string EncodeEvent(const SessionEvent& event) {
 
 Result<SessionEvent> DecodeEvent(std::string_view text) {
   try {
-    const json object = json::parse(text);
+    const json object = ParseJson(text);
     if (object.at("version") != kVersion) throw std::invalid_argument("another version");
     SessionEvent event;
     event.kind = static_cast<SessionEvent::Kind>(IndexOf(kKinds, object.at("event")));
-    if (event.kind == SessionEvent::Kind::kStarted) object.at("pid").get_to(event.command);
+    if (event.kind == SessionEvent::Kind::kStarted) {
+      event.command = JsonInteger<pid_t>(object.at("pid"));
+    }
     if (event.kind == SessionEvent::Kind::kFailed) {
       event.failure.step = static_cast<Step>(IndexOf(kSteps, object.at("step")));
-      object.at("errno").get_to(event.failure.error.error_number);
+      event.failure.error.error_number = JsonInteger<int>(object.at("errno"));
       object.at("message").get_to(event.failure.error.message);
-      object.at("exitCode").get_to(event.failure.exit_code);
-      event.failure.error.code = CodeOf(event.failure.error.error_number);
+      event.failure.exit_code = JsonInteger<int>(object.at("exitCode"));
+      event.failure.error.code = ParseCode(object.at("code").get<std::string>());
     }
     if (event.kind == SessionEvent::Kind::kEnded) {
-      object.at("status").get_to(event.status);
+      event.status = JsonInteger<int>(object.at("status"));
       object.at("cause").get_to(event.cause);
     }
     return event;

@@ -174,6 +174,17 @@ void DelegateControllers(const std::string& mount_point, const std::string& pare
   }
 }
 
+/// The kernel only says that there is no such file. Processes in the parent are the usual reason:
+/// a v2 cgroup that has some gives its children no controllers.
+Error WithoutController(Error error) {
+  if (error.error_number == ENOENT) {
+    error.message +=
+        " (its parent gives it no such controller, as one with processes of its own cannot: see "
+        "--cgroup-parent)";
+  }
+  return error;
+}
+
 std::string StartTime(pid_t pid) {
   Result<std::string> stat = ReadFile(fmt::format("/proc/{}/stat", pid));
   if (!stat) return {};
@@ -185,11 +196,20 @@ std::string StartTime(pid_t pid) {
   return fields.size() > 19 ? std::string(fields[19]) : std::string();
 }
 
+/// The PID namespace that we are in, by its inode; 0 when /proc does not tell.
+uint64_t OwnPidNamespace() {
+  struct stat info {};
+  return ::stat("/proc/self/ns/pid", &info) == 0 ? info.st_ino : 0;
+}
+
+/// A session of another PID namespace (an agent in a container beside one on the node) counts as
+/// alive: its maker's number means nothing here.
 bool MakerLives(std::string_view name) {
   const std::vector<std::string_view> parts = Split(name, '-');
-  if (parts.size() != 3) return true;  // not one of ours: leave it alone
-  const auto pid = ParseNumber(parts[0], INT32_MAX);
-  return !pid || StartTime(static_cast<pid_t>(*pid)) == parts[1];
+  if (parts.size() != 4) return true;  // not one of ours: leave it alone
+  if (ParseNumber(parts[0]) != OwnPidNamespace()) return true;
+  const auto pid = ParseNumber(parts[1], INT32_MAX);
+  return !pid || StartTime(static_cast<pid_t>(*pid)) == parts[2];
 }
 
 std::vector<std::string> Subdirectories(const std::string& path) {
@@ -289,7 +309,7 @@ Result<void> SessionCgroup::CreateLimits(const CgroupLimits& limits, bool all_de
   }
   for (const Setting& setting : settings) {
     if (Result<void> written = WriteFile(setting.path, setting.value); !written) {
-      return Propagate(written.error(), "limit the session");
+      return Propagate(WithoutController(written.error()), "limit the session");
     }
   }
   return all_devices ? Result<void>() : RestrictDevices();
@@ -360,7 +380,8 @@ void SweepSessions(const std::vector<CgroupMount>& mounts, const std::string& pa
 Result<std::string> SessionName() {
   uint32_t random = 0;
   if (::getrandom(&random, sizeof(random), 0) != sizeof(random)) return FailErrno("getrandom");
-  return fmt::format("{}-{}-{:08x}", ::getpid(), StartTime(::getpid()), random);
+  return fmt::format("{}-{}-{}-{:08x}", OwnPidNamespace(), ::getpid(), StartTime(::getpid()),
+                     random);
 }
 
 }  // namespace nsdebug

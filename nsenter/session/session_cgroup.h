@@ -73,10 +73,11 @@ class SessionCgroup {
 };
 
 /// Kills and removes sessions below `parent` that a killed predecessor left: those whose name, made
-/// by SessionName(), tells a process that no longer lives.
+/// by SessionName(), tells a process of our PID namespace that no longer lives.
 void SweepSessions(const std::vector<CgroupMount>& mounts, const std::string& parent);
 
-/// "PID-STARTTIME-RANDOM" of the calling process: unique, and it tells whether its maker lives.
+/// "PIDNAMESPACE-PID-STARTTIME-RANDOM" of the calling process: unique, and it tells whether its
+/// maker lives.
 Result<std::string> SessionName();
 
 }  // namespace nsdebug

@@ -17,6 +17,7 @@
 #include "base/process.h"
 #include "nsenter/capabilities.h"
 #include "nsenter/process_title.h"
+#include "nsenter/seccomp/seccomp_filter.h"
 #include "nsenter/session/command.h"
 #include "nsenter/session/pty.h"
 #include "nsenter/session/report.h"
@@ -93,7 +94,7 @@ class SessionInit {
 
   Result<void> BuildToolbox() {
     ToolboxView view;
-    view.tools = plan_.spec.tools;
+    view.tools = ToolsRoot(plan_.spec);
     view.unrestricted = plan_.spec.profile->unrestricted;
     view.network_settings = ((plan_.spec.capabilities >> CAP_NET_ADMIN) & 1) != 0;
     if (plan_.process != nullptr) {
@@ -146,7 +147,9 @@ class SessionInit {
     if (Result<void> applied = ApplySets(SetsFor(CapabilitySet{1} << CAP_KILL)); !applied) {
       return applied;
     }
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return FailErrno("set no_new_privs");
+    // In any view: a command that may trace would else have the init make a user namespace, with
+    // every capability in it, that its own filter refuses it.
+    if (Result<void> confined = ApplySeccompFilter(); !confined) return confined;
     if (::chdir("/") != 0) ::_exit(1);
     const int low = std::min(signals_fd, plan_.status);
     const int high = std::max(signals_fd, plan_.status);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "nsenter/handover.h"
 #include "nsenter/namespace.h"
@@ -21,7 +22,6 @@ json SpecObject(const SessionSpec& spec) {
                  {"profile", spec.profile->name},
                  {"capabilities", CapabilityNames(spec.capabilities)},
                  {"namespaces", json::array()},
-                 {"tools", spec.tools},
                  {"command", spec.command},
                  {"environment", spec.environment},
                  {"joinTargetCgroup", spec.join_target_cgroup},
@@ -36,6 +36,7 @@ json SpecObject(const SessionSpec& spec) {
   for (const NamespaceType& type : kNamespaceTypes) {
     if ((spec.namespaces & type.flag) != 0) object["namespaces"].push_back(type.name);
   }
+  if (spec.tools) object["tools"] = *spec.tools;
   if (spec.uid) object["uid"] = *spec.uid;
   if (spec.gid) object["gid"] = *spec.gid;
   if (spec.working_directory) object["workingDirectory"] = *spec.working_directory;
@@ -51,14 +52,14 @@ class Reader {
 
   template <class T>
   void Get(const char* name, T* value) {
-    object_.at(name).get_to(*value);
+    *value = As<T>(object_.at(name));
     ++read_;
   }
 
   template <class T>
   void GetOptional(const char* name, std::optional<T>* value) {
     if (!object_.contains(name)) return;
-    *value = object_[name].get<T>();
+    *value = As<T>(object_[name]);
     ++read_;
   }
 
@@ -67,6 +68,15 @@ class Reader {
   }
 
  private:
+  template <class T>
+  static T As(const json& value) {
+    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+      return JsonInteger<T>(value);
+    } else {
+      return value.get<T>();
+    }
+  }
+
   const json& object_;
   size_t read_ = 0;
 };
@@ -89,7 +99,7 @@ SessionSpec ParseSpec(const json& object) {
   reader.Get("profile", &profile);
   reader.Get("capabilities", &capabilities);
   reader.Get("namespaces", &namespaces);
-  reader.Get("tools", &spec.tools);
+  reader.GetOptional("tools", &spec.tools);
   reader.Get("command", &spec.command);
   reader.Get("environment", &spec.environment);
   reader.Get("joinTargetCgroup", &spec.join_target_cgroup);
@@ -126,7 +136,7 @@ Result<void> SendSessionPlan(int socket, const SessionSpec& spec, const Target& 
 
 Result<SessionPlan> DecodeSessionPlan(Message message) {
   try {
-    const json object = json::parse(message.bytes);
+    const json object = ParseJson(message.bytes);
     SessionPlan plan;
     int version = 0;
     json session;

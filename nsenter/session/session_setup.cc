@@ -15,6 +15,7 @@
 #include "nsenter/join.h"
 #include "nsenter/namespace.h"
 #include "nsenter/session/session_init.h"
+#include "nsenter/session/tools_exposure.h"
 
 namespace nsdebug {
 
@@ -43,10 +44,14 @@ bool SameUserNamespace(const ProcessHandle& process) {
 
 Result<void> SessionSetup::Run() {
   for (auto stage :
-       {&SessionSetup::OpenTarget, &SessionSetup::PrepareIdentity, &SessionSetup::PlanCgroup,
-        &SessionSetup::StartGuard, &SessionSetup::JoinTarget, &SessionSetup::StartInit,
-        &SessionSetup::PlaceInit}) {
-    if (Result<void> done = (this->*stage)(); !done) return done;
+       {&SessionSetup::OpenTarget, &SessionSetup::CheckTools, &SessionSetup::PrepareIdentity,
+        &SessionSetup::PlanCgroup, &SessionSetup::StartGuard, &SessionSetup::JoinTarget,
+        &SessionSetup::StartInit, &SessionSetup::PlaceInit}) {
+    if (Result<void> done = (this->*stage)(); !done) {
+      // An init that waits for its start ends with this, or the guard would have to wait for it.
+      go_.Reset();
+      return done;
+    }
   }
   return {};
 }
@@ -65,6 +70,18 @@ Result<void> SessionSetup::OpenTarget() {
   Result<UniqueFd> user = process_->Open("ns/user", O_RDONLY);
   if (!user) return Propagate(user.error());
   user_namespace_ = std::move(*user);
+  return {};
+}
+
+/// Nobody has said that the target may see the node's own root.
+Result<void> SessionSetup::CheckTools() {
+  step_ = Step::kView;
+  // A pod without a process is its pinned namespaces, none of them a PID namespace: its containers
+  // do not see the command, unless theirs is the node's, which SECURITY.md says is no boundary.
+  if (spec_.view != View::kToolbox || spec_.tools || !process_) return {};
+  Result<Exposure> exposure = FindExposure(spec_, *process_, target_->process_spec);
+  if (!exposure) return Propagate(exposure.error());
+  if (*exposure != Exposure::kNone) return Failure(ExposureError(*exposure));
   return {};
 }
 
@@ -156,6 +173,8 @@ Result<void> SessionSetup::StartInit() {
   if (session_.init == 0) {
     // Closed here, so that the end of ours ends it.
     go->first.Reset();
+    // The guard waits for this one's end too, and then for the init's.
+    session_.guard.reset();
     report->first.Reset();
     status->read.Reset();
     RunSessionInit({spec_, process_ ? &*process_ : nullptr, std::move(identity_),

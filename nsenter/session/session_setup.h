@@ -47,6 +47,7 @@ class SessionSetup {
 
  private:
   Result<void> OpenTarget();
+  Result<void> CheckTools();
   Result<void> PrepareIdentity();
   Result<void> PlanCgroup();
   Result<void> StartGuard();

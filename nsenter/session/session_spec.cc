@@ -24,6 +24,8 @@ Result<View> ParseView(std::string_view name) {
               fmt::format("unknown view '{}': use toolbox, container or host", Printable(name)));
 }
 
+std::string ToolsRoot(const SessionSpec& spec) { return spec.tools.value_or("/"); }
+
 Result<void> CheckSpec(const SessionSpec& spec) {
   const bool root = !spec.uid || *spec.uid == 0;
   if (spec.profile->non_root && spec.uid && root) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "nsenter/namespace.h"
 #include "nsenter/profile.h"
 #include "nsenter/session/session_cgroup.h"
 
@@ -24,13 +25,18 @@ enum class View {
 std::string_view ViewName(View view);
 Result<View> ParseView(std::string_view name);
 
+/// What a session joins when no namespace is named. Mount and user namespace follow from the view.
+inline constexpr int kSessionNamespaces =
+    CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWTIME;
+
 /// Everything about a session but its target: from the command line, or from the agent's plan.
 struct SessionSpec {
   View view = View::kToolbox;
   const Profile* profile = nullptr;
   CapabilitySet capabilities = 0;  ///< the profile's, with what was added and dropped
   int namespaces = 0;              ///< CLONE_NEW* of the target to join; mnt is the view's business
-  std::string tools = "/";         ///< root directory of the toolbox view
+  /// Root directory of the toolbox view; nothing: "/", unless the target could look into it.
+  std::optional<std::string> tools;
 
   std::vector<std::string> command;      ///< empty: a shell
   std::vector<std::string> environment;  ///< NAME=VALUE, added to the view's own
@@ -47,6 +53,8 @@ struct SessionSpec {
   unsigned short rows = 0;
   unsigned short columns = 0;
 };
+
+std::string ToolsRoot(const SessionSpec& spec);
 
 /// What contradicts itself; empty when nothing does.
 Result<void> CheckSpec(const SessionSpec& spec);

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <limits.h>
 #include <linux/mount.h>
 #include <sched.h>
 #include <sys/mount.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 
 #include "base/io.h"
 #include "base/text.h"
@@ -28,8 +30,16 @@ constexpr int kScratchMegabytes = 256;
 // sees the tmpfs on it, and the overlay shows the directory itself, not the tmpfs.
 constexpr std::array kWorkPlaces = {"/tmp", "/run", "/mnt", "/var"};
 
-Result<std::string> MountWorkPlace() {
+/// Whether a mount on `place` would hide `tools`.
+bool Hides(std::string_view place, const std::string& tools) {
+  std::array<char, PATH_MAX> real{};
+  if (::realpath(tools.c_str(), real.data()) == nullptr) return false;
+  return std::string(real.data()).append("/").starts_with(std::string(place) + "/");
+}
+
+Result<std::string> MountWorkPlace(const std::string& tools) {
   for (const char* place : kWorkPlaces) {
+    if (Hides(place, tools)) continue;
     struct stat info {};
     if (::lstat(place, &info) != 0 || !S_ISDIR(info.st_mode)) continue;
     if (Result<void> mounted = MountTmpfs(place, kSafeMountFlags, 0755, kScratchMegabytes);
@@ -60,10 +70,10 @@ Result<void> MountOverlay(const std::string& tools, const std::string& place) {
                            place, place));
 }
 
-Result<std::string> MakePrivateWorkPlace() {
+Result<std::string> MakePrivateWorkPlace(const std::string& tools) {
   if (::unshare(CLONE_NEWNS) != 0) return FailErrno("create a mount namespace for the view");
   if (Result<void> cut = MakeMountsPrivate(); !cut) return Propagate(cut.error());
-  return MountWorkPlace();
+  return MountWorkPlace(tools);
 }
 
 /// Assembles the view in `root_`, below the work place.
@@ -173,7 +183,7 @@ class Builder {
 }  // namespace
 
 Result<ToolboxFacts> EnterToolbox(const ToolboxView& view) {
-  Result<std::string> place = MakePrivateWorkPlace();
+  Result<std::string> place = MakePrivateWorkPlace(view.tools);
   if (!place) return Propagate(place.error());
   Builder builder(view, *place);
   if (Result<void> built = builder.Build(); !built) return Propagate(built.error());
@@ -186,7 +196,7 @@ Result<ToolboxFacts> EnterToolbox(const ToolboxView& view) {
 bool CanOverlay(const std::string& tools) {
   const pid_t child = ::fork();
   if (child == 0) {
-    Result<std::string> place = MakePrivateWorkPlace();
+    Result<std::string> place = MakePrivateWorkPlace(tools);
     ::_exit(place && MountOverlay(tools, *place) ? 0 : 1);
   }
   int status = -1;
