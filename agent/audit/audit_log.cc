@@ -1,0 +1,187 @@
+#include "agent/audit/audit_log.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <exception>
+#include <utility>
+
+namespace nsdebug {
+
+namespace {
+
+constexpr const char* kStandardOutput = "-";
+
+std::string NameOf(const std::string& path) {
+  return path == kStandardOutput ? "standard output" : path;
+}
+
+/// What to do about an error, for a person at 3 a.m.
+std::string_view AdviceFor(int error_number) {
+  switch (error_number) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG:
+      return "free space on its file system";
+    case EPIPE:
+      return "its reader is gone: restart what collects the log, then the agent";
+    case ETIMEDOUT:
+      return "its reader is stuck: see to what collects the log";
+    case ENOENT:
+    case ENOTDIR:
+      return "make its folder";
+    case ELOOP:
+      return "a symbolic link is not followed: name the file itself in audit.path";
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return "name a file that the agent may write in audit.path";
+    default:
+      return "see to the file or name another one in audit.path";
+  }
+}
+
+Failure FailWithAdvice(std::string_view operation, const std::string& path, int error_number) {
+  Failure failure =
+      FailErrno(fmt::format("{} audit log {}", operation, NameOf(path)), error_number);
+  failure.value().message += fmt::format(": {}", AdviceFor(error_number));
+  return failure;
+}
+
+/// Standard output may be a pipe that somebody made non-blocking.
+bool WaitUntilWritable(int fd) {
+  pollfd waited = {fd, POLLOUT, 0};
+  int ready = 0;
+  do {
+    ready = ::poll(&waited, 1, static_cast<int>(kAuditWriteTimeout.count()));
+  } while (ready < 0 && errno == EINTR);
+  return ready > 0;
+}
+
+/// Writes what is left of `text` and takes it off; returns the errno of the failure, or 0.
+int WriteSome(int fd, std::string_view& text) {
+  while (!text.empty()) {
+    const ssize_t count = ::write(fd, text.data(), text.size());
+    if (count >= 0) {
+      text.remove_prefix(static_cast<size_t>(count));
+    } else if (errno == EAGAIN) {
+      if (!WaitUntilWritable(fd)) return ETIMEDOUT;
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<AuditLog>> AuditLog::Open(Options options) {
+  std::unique_ptr<AuditLog> log(new AuditLog(std::move(options)));
+  Result<void> opened = log->Decide(log->Reopen());
+  if (!opened) return Propagate(opened.error());
+  return log;
+}
+
+// Making a line may run out of memory, and must not end the agent then.
+template <class Event>
+static Result<std::string> MakeLine(const Event& event, AuditTime time) {
+  try {
+    return AuditLine(event, time);
+  } catch (const std::exception& e) {
+    return Fail(Code::kInternal, fmt::format("make audit line: {}", e.what()));
+  }
+}
+
+Result<void> AuditLog::Write(const SessionOpened& event) {
+  const Result<std::string> line = MakeLine(event, options_.now());
+  return Decide(line ? WriteLine(*line) : Propagate(line.error()));
+}
+
+Result<void> AuditLog::Write(const SessionClosed& event) {
+  const Result<std::string> line = MakeLine(event, options_.now());
+  return Decide(line ? WriteLine(*line) : Propagate(line.error()));
+}
+
+Result<void> AuditLog::Write(const SessionDenied& event) {
+  const Result<std::string> line = MakeLine(event, options_.now());
+  return Decide(line ? WriteLine(*line) : Propagate(line.error()));
+}
+
+Result<void> AuditLog::Reopen() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return OpenLocked();
+}
+
+Result<void> AuditLog::Decide(Result<void> written) const {
+  if (written) return {};
+  if (options_.on_failure) options_.on_failure(written.error());
+  if (options_.config.fail_open) return {};
+  return written;
+}
+
+Result<void> AuditLog::WriteLine(std::string_view line) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return WriteLocked(line);
+}
+
+Result<void> AuditLog::WriteLocked(std::string_view line) {
+  if (!file_.valid() || IsRotatedLocked()) {
+    if (Result<void> opened = OpenLocked(); !opened) return opened;
+  }
+  // Half a line, of a disk that was full, must not spoil the next one.
+  const std::string text = (has_torn_line_ ? "\n" : "") + std::string(line);
+  std::string_view rest = text;
+  const int error_number = WriteSome(file_.get(), rest);
+  if (error_number == 0) {
+    has_torn_line_ = false;
+    return {};
+  }
+  // Nothing of it got in, or only the newline that ends the torn one: no new torn line.
+  if (rest.size() < line.size()) {
+    has_torn_line_ = true;
+  } else if (rest.size() < text.size()) {
+    has_torn_line_ = false;
+  }
+  return FailWithAdvice("write", options_.config.path, error_number);
+}
+
+// logrotate and the like rename the file, or remove it.
+bool AuditLog::IsRotatedLocked() const {
+  if (options_.config.path == kStandardOutput) return false;
+  struct stat current = {};
+  return ::lstat(options_.config.path.c_str(), &current) != 0 ||
+         current.st_dev != identity_.st_dev || current.st_ino != identity_.st_ino;
+}
+
+Result<void> AuditLog::OpenLocked() {
+  const std::string& path = options_.config.path;
+  UniqueFd opened;
+  if (path == kStandardOutput) {
+    opened.Reset(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  } else {
+    // Not through a link, which another user may have put there. O_NONBLOCK: a pipe without a
+    // reader would hold the agent here for ever; of files it changes nothing.
+    constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    opened.Reset(::open(path.c_str(), kFlags, S_IRUSR | S_IWUSR));
+  }
+  struct stat identity = {};
+  if (!opened.valid() || ::fstat(opened.get(), &identity) != 0) {
+    return FailWithAdvice("open", path, errno);
+  }
+  if (path != kStandardOutput && !S_ISREG(identity.st_mode) && !S_ISCHR(identity.st_mode)) {
+    return Fail(Code::kInvalidArgument,
+                fmt::format("open audit log {}: not a file: name a file in audit.path", path));
+  }
+  // A torn line is in the old file, if this is another one.
+  if (identity.st_dev != identity_.st_dev || identity.st_ino != identity_.st_ino) {
+    has_torn_line_ = false;
+  }
+  file_ = std::move(opened);
+  identity_ = identity;
+  return {};
+}
+
+}  // namespace nsdebug

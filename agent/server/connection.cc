@@ -1,0 +1,269 @@
+#include "agent/server/connection.h"
+
+#include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <atomic>
+#include <boost/asio/cancellation_signal.hpp>
+#include <optional>
+#include <utility>
+
+#include "agent/server/beast.h"
+#include "agent/server/http_request.h"
+#include "agent/server/status_response.h"
+#include "agent/server/web_socket.h"
+
+namespace nsdebug {
+
+namespace {
+
+using HttpRequest = http::request<http::string_body>;
+using HttpResponse = http::response<http::string_body>;
+using Parser = http::request_parser<http::string_body>;
+
+// Of a client that sends the next request before it has the answer to this one, so much is kept.
+constexpr size_t kMaxPipelinedBytes = 4 << 10;
+
+// How long a client that was refused may go on sending what nobody wants.
+constexpr std::chrono::seconds kDrainTimeout{2};
+constexpr size_t kDrainBytes = 16 << 10;
+
+std::string ToDer(X509* certificate) {
+  const int length = ::i2d_X509(certificate, nullptr);
+  if (length <= 0) return {};
+  std::string der(static_cast<size_t>(length), '\0');
+  auto* out = reinterpret_cast<unsigned char*>(der.data());
+  ::i2d_X509(certificate, &out);
+  return der;
+}
+
+/// On the server's side OpenSSL's chain is without the client's own certificate.
+std::vector<std::string> PeerCertificates(SSL* ssl) {
+  std::vector<std::string> certificates;
+  X509* own = ::SSL_get0_peer_certificate(ssl);
+  if (own == nullptr) return certificates;
+  certificates.push_back(ToDer(own));
+  STACK_OF(X509)* chain = ::SSL_get_peer_cert_chain(ssl);
+  for (int i = 0; i < sk_X509_num(chain); ++i)
+    certificates.push_back(ToDer(sk_X509_value(chain, i)));
+  return certificates;
+}
+
+std::string AddressOf(const asio::ip::tcp::socket& socket) {
+  boost::system::error_code error;
+  const auto endpoint = socket.remote_endpoint(error);
+  return error ? "unknown" : fmt::format("{}:{}", endpoint.address().to_string(), endpoint.port());
+}
+
+std::string NextRequestId() {
+  static std::atomic<uint64_t> last = 0;
+  return std::to_string(++last);
+}
+
+class Connection final : public Exchange {
+ public:
+  Connection(asio::ip::tcp::socket socket, std::shared_ptr<asio::ssl::context> tls,
+             const ConnectionLimits& limits, const RequestHandler& handler)
+      : limits_(limits),
+        handler_(handler),
+        remote_(AddressOf(socket)),
+        tls_(std::move(tls)),
+        stream_(TlsStream(TcpStream(std::move(socket)), *tls_)) {}
+
+  asio::awaitable<void> Serve() {
+    SetTimeout(limits_.request_timeout);
+    auto [error] = co_await stream_->async_handshake(asio::ssl::stream_base::server, kAwait);
+    if (error) co_return;
+    certificates_ = PeerCertificates(stream_->native_handle());
+    while (co_await ServeOne()) {
+    }
+    if (!stream_) co_return;
+    SetTimeout(limits_.request_timeout);
+    (void)co_await stream_->async_shutdown(kAwait);
+  }
+
+  asio::any_io_executor strand() override { return stream_ ? stream_->get_executor() : executor_; }
+
+  asio::awaitable<Result<std::unique_ptr<ExecStream>>> AcceptWebSocket(
+      const Subprotocol& subprotocol) override {
+    if (buffer_.size() > 0) {
+      co_return Fail(Code::kInvalidArgument, "data came before the answer to the upgrade");
+    }
+    auto socket =
+        std::make_unique<WebSocket>(std::move(*stream_), subprotocol, limits_.request_timeout);
+    stream_.reset();
+    Result<void> accepted = co_await socket->Accept(*request_);
+    if (!accepted) co_return Propagate(std::move(accepted.error()));
+    co_return std::unique_ptr<ExecStream>(std::move(socket));
+  }
+
+  asio::awaitable<void> WatchClient() override {
+    // A closed connection shows as the end of what can be read; what comes instead is the next
+    // request, and is kept for it.
+    while (!watched_enough_ && buffer_.size() < kMaxPipelinedBytes) {
+      auto [error, count] = co_await stream_->async_read_some(
+          buffer_.prepare(kMaxPipelinedBytes),
+          asio::bind_cancellation_slot(stop_watching_.slot(), kAwait));
+      if (error) co_return;
+      buffer_.commit(count);
+    }
+    asio::steady_timer never(strand(), asio::steady_timer::time_point::max());
+    if (watched_enough_) co_return;
+    (void)co_await never.async_wait(asio::bind_cancellation_slot(stop_watching_.slot(), kAwait));
+  }
+
+  void StopWatching() override {
+    watched_enough_ = true;
+    stop_watching_.emit(asio::cancellation_type::terminal);
+  }
+
+ private:
+  void SetTimeout(std::chrono::milliseconds time) {
+    beast::get_lowest_layer(*stream_).expires_after(time);
+  }
+
+  /// Whether another request may follow.
+  asio::awaitable<bool> ServeOne() {
+    if (!(co_await WaitForRequest())) co_return false;
+    request_.reset();
+    Parser parser;
+    parser.header_limit(limits_.header_bytes);
+    parser.body_limit(limits_.body_bytes);
+    if (const http::error error = co_await ReadRequest(&parser); error != http::error{}) {
+      co_return co_await Refuse(error);
+    }
+    request_.emplace(parser.release());
+    const bool keep_alive = request_->keep_alive();
+    const unsigned version = request_->version();
+    Result<Request> request = MakeRequest(*request_);
+    Response response;
+    if (request) {
+      response = co_await Handle(&*request);
+    } else {
+      response = StatusResponse(request.error());
+    }
+    if (response.status == 0 || !stream_) co_return false;
+    co_return (co_await Send(response, keep_alive, version)) && keep_alive;
+  }
+
+  asio::awaitable<Response> Handle(Request* request) {
+    request->id = NextRequestId();
+    request->remote = remote_;
+    // A browser shows its user's certificate to any page that asks it to; a token, only the page
+    // that has it can send.
+    if (!request->is_from_web_page) request->credentials.certificates = certificates_;
+    executor_ = stream_->get_executor();
+    watched_enough_ = false;
+    // A command may take longer than any request; how long, its handler decides.
+    beast::get_lowest_layer(*stream_).expires_never();
+    co_return co_await handler_(request, this);
+  }
+
+  asio::awaitable<bool> WaitForRequest() {
+    if (buffer_.size() > 0) co_return true;
+    SetTimeout(limits_.idle_timeout);
+    auto [error, count] = co_await stream_->async_read_some(buffer_.prepare(1 << 10), kAwait);
+    buffer_.commit(count);
+    co_return !error;
+  }
+
+  /// error{} when the request is there; end_of_stream when the connection is of no more use.
+  asio::awaitable<http::error> ReadRequest(Parser* parser) {
+    SetTimeout(limits_.request_timeout);
+    auto [error, count] = co_await http::async_read_header(*stream_, buffer_, *parser, kAwait);
+    if (!error && beast::iequals(parser->get()[http::field::expect], "100-continue")) {
+      http::response<http::empty_body> go_on(http::status::continue_, parser->get().version());
+      auto [failed, written] = co_await http::async_write(*stream_, go_on, kAwait);
+      error = failed;
+    }
+    if (!error) {
+      auto [failed, read] = co_await http::async_read(*stream_, buffer_, *parser, kAwait);
+      error = failed;
+    }
+    if (!error) co_return http::error{};
+    if (error.category() != http::make_error_code(http::error::end_of_stream).category()) {
+      co_return http::error::end_of_stream;
+    }
+    co_return static_cast<http::error>(error.value());
+  }
+
+  /// Of what could not be read nobody knows where the next request starts.
+  asio::awaitable<bool> Refuse(http::error error) {
+    if (error != http::error::end_of_stream && error != http::error::partial_message) {
+      // GCC 12 makes an illegal instruction of `if (co_await ...) co_await ...` here.
+      const Response response = UnreadableResponse(error);
+      const bool sent = co_await Send(response, false, 11);
+      if (sent) co_await Drain();
+    }
+    co_return false;
+  }
+
+  /// Closing on bytes that nobody has read resets the connection, and a client that is still
+  /// sending its body would never see the answer.
+  asio::awaitable<void> Drain() {
+    buffer_.clear();
+    SetTimeout(kDrainTimeout);
+    boost::system::error_code ended;
+    while (!ended) {
+      auto [error, count] = co_await stream_->async_read_some(buffer_.prepare(kDrainBytes), kAwait);
+      ended = error;
+    }
+  }
+
+  asio::awaitable<bool> Send(const Response& response, bool keep_alive, unsigned version) {
+    HttpResponse message(static_cast<http::status>(response.status), version, response.body);
+    if (!response.body.empty()) message.set(http::field::content_type, response.content_type);
+    for (const auto& [name, value] : response.headers) message.set(name, value);
+    message.set(http::field::cache_control, "no-store");
+    message.keep_alive(keep_alive);
+    message.prepare_payload();
+    // The answer to HEAD tells the length of what it leaves out.
+    if (request_ && request_->method() == http::verb::head) message.body().clear();
+    SetTimeout(limits_.idle_timeout);
+    auto [error, count] = co_await http::async_write(*stream_, message, kAwait);
+    co_return !error;
+  }
+
+  const ConnectionLimits& limits_;
+  const RequestHandler& handler_;
+  const std::string remote_;
+  const std::shared_ptr<asio::ssl::context> tls_;
+  std::optional<TlsStream> stream_;  ///< given away by an upgrade
+  asio::any_io_executor executor_;
+  beast::flat_buffer buffer_;
+  std::vector<std::string> certificates_;
+  std::optional<HttpRequest> request_;
+  asio::cancellation_signal stop_watching_;
+  bool watched_enough_ = false;
+};
+
+void SetOptions(asio::ip::tcp::socket* socket) {
+  boost::system::error_code ignored;
+  // With Nagle's algorithm each small answer would wait for the client's delayed acknowledgement.
+  socket->set_option(asio::ip::tcp::no_delay(true), ignored);
+  // A client whose machine has gone sends nothing, not even an end. No TCP_USER_TIMEOUT: it would
+  // also end a client that is there and does not read for a while, a pager's (Linux 5.11 and
+  // newer).
+  socket->set_option(asio::socket_base::keep_alive(true), ignored);
+  constexpr int kIdleSeconds = 60;
+  constexpr int kIntervalSeconds = 10;
+  const int fd = socket->native_handle();
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &kIdleSeconds, sizeof(kIdleSeconds));
+  ::setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &kIntervalSeconds, sizeof(kIntervalSeconds));
+}
+
+}  // namespace
+
+asio::awaitable<void> ServeConnection(asio::ip::tcp::socket socket,
+                                      std::shared_ptr<asio::ssl::context> tls,
+                                      const ConnectionLimits& limits,
+                                      const RequestHandler& handler) {
+  SetOptions(&socket);
+  const auto connection =
+      std::make_unique<Connection>(std::move(socket), std::move(tls), limits, handler);
+  co_await connection->Serve();
+}
+
+}  // namespace nsdebug

@@ -1,0 +1,98 @@
+// What an exec would take: the same questions as ExecHandler::Admit() asks, but all of them.
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "agent/server/exec_handler.h"
+#include "agent/server/status_response.h"
+
+namespace nsdebug {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+/// One question and its answer.
+struct Answered {
+  Attributes attributes;
+  bool allowed = false;
+  std::string message;  ///< why not
+};
+
+ordered_json ToJson(const Answered& one) {
+  const Attributes& asked = one.attributes;
+  std::string resource = asked.resource;
+  if (!asked.subresource.empty()) resource += "/" + asked.subresource;
+  ordered_json item = {{"verb", asked.verb}, {"group", asked.group}, {"resource", resource}};
+  if (!asked.resource_namespace.empty()) item["namespace"] = asked.resource_namespace;
+  item["name"] = asked.name;
+  item["allowed"] = one.allowed;
+  if (!one.allowed) item["message"] = one.message;
+  return item;
+}
+
+bool AllAllowed(const std::vector<Answered>& answers) {
+  for (const Answered& one : answers) {
+    if (!one.allowed) return false;
+  }
+  return true;
+}
+
+Response ToResponse(const std::vector<Answered>& answers, bool is_complete,
+                    const std::string& node) {
+  ordered_json document = {{"kind", "AccessExplanation"},
+                           {"apiVersion", "ns-debug.io/v1alpha1"},
+                           {"node", node},
+                           {"allowed", is_complete && AllAllowed(answers)},
+                           {"complete", is_complete},
+                           {"questions", ordered_json::array()}};
+  for (const Answered& one : answers) document["questions"].push_back(ToJson(one));
+  Response response;
+  response.body = document.dump(-1, ' ', false, ordered_json::error_handler_t::replace);
+  return response;
+}
+
+}  // namespace
+
+asio::awaitable<Response> ExecHandler::ExplainAccess(const Request& request) const {
+  Result<ExecRequest> exec = ParseExecQuery(request.query, Defaults(request, Dialect::kOwn));
+  if (!exec) co_return StatusResponse(exec.error());
+  const bool is_node = request.parameters.contains("node");
+  std::vector<Attributes> questions;
+  questions.push_back({"create", kApiGroup, is_node ? "nodes" : "pods", "exec",
+                       request.Parameter("namespace"),
+                       request.Parameter(is_node ? "node" : "pod")});
+  questions.push_back(ProfileAttributes(request, *exec));
+
+  std::vector<Answered> answers;
+  const auto ask = [&](const Attributes& attributes) -> asio::awaitable<Result<void>> {
+    Result<void> allowed = co_await parts_.access->Authorize(request.identity, attributes);
+    // Everything else is no answer.
+    if (!allowed && allowed.error().code != Code::kPermissionDenied) co_return allowed;
+    answers.push_back({attributes, allowed.has_value(), allowed ? "" : allowed.error().message});
+    co_return Result<void>();
+  };
+  for (const Attributes& one : questions) {
+    Result<void> asked = co_await ask(one);
+    if (!asked) co_return StatusResponse(asked.error());
+  }
+  const std::string& node = parts_.config->node_name;
+  // Whether the pod is here, and what it shares, is for those who may enter it.
+  if (!AllAllowed(answers)) co_return ToResponse(answers, is_node, node);
+  Result<void> checked = co_await CheckProfile(request, *exec);
+  if (!checked) co_return StatusResponse(checked.error());
+  Result<Target> target = co_await FindTarget(request, *exec);
+  if (!target) co_return StatusResponse(target.error());
+  Result<bool> enters_node = co_await EntersNode(request, *exec, *target);
+  if (!enters_node) co_return StatusResponse(enters_node.error());
+  if (*enters_node) {
+    const Attributes attributes = NodeAttributes();
+    Result<void> asked = co_await ask(attributes);
+    if (!asked) co_return StatusResponse(asked.error());
+  }
+  co_return ToResponse(answers, true, node);
+}
+
+}  // namespace nsdebug

@@ -1,0 +1,95 @@
+#include "agent/server/router.h"
+
+#include <exception>
+#include <optional>
+#include <utility>
+
+#include "agent/server/status_response.h"
+#include "base/log.h"
+
+namespace nsdebug {
+
+namespace {
+
+// No user has the empty name.
+const std::string kNobody;
+
+}  // namespace
+
+asio::awaitable<Response> Router::Handle(Request* request, Exchange* exchange) const {
+  Result<const Route*> route = co_await Admit(request);
+  Response response;
+  if (!route) {
+    response = StatusResponse(route.error());
+    if (route.error().code != Code::kNotFound) co_await NoteDenial(*request, route.error());
+  } else if (*route == nullptr) {
+    response = StatusResponse(405, "MethodNotAllowed", "this path has no such method");
+  } else {
+    response = co_await Answer(**route, request, exchange);
+  }
+  // An upgrade that was accepted answered 101.
+  parts_.metrics->CountRequest(route && *route != nullptr ? (*route)->path : "none",
+                               route && *route != nullptr ? (*route)->method : "any",
+                               response.status == 0 ? 101 : response.status);
+  Log(LogLevel::kDebug, "request",
+      {{"request", request->id},
+       {"source", request->remote},
+       {"user", request->identity.user},
+       {"method", request->method},
+       {"status", response.status == 0 ? 101 : response.status}});
+  co_return response;
+}
+
+/// Nothing that a handler throws reaches the connection.
+asio::awaitable<Response> Router::Answer(const Route& route, Request* request,
+                                         Exchange* exchange) const {
+  try {
+    co_return co_await handlers_.at(route.endpoint)(request, exchange);
+  } catch (const std::exception&) {
+    // What it says may hold anything of the request; the metric counts it.
+  }
+  co_return StatusResponse(500, "InternalError", "the agent failed to answer this request");
+}
+
+asio::awaitable<void> Router::NoteDenial(const Request& request, const Error& error) const {
+  if (IsUnanswered(error.code)) parts_.metrics->CountApiServerError(CodeName(error.code));
+  parts_.metrics->CountDenial(CodeName(error.code));
+  // A line for each would be the flood that the limit is there for.
+  if (error.code == Code::kResourceExhausted) co_return;
+  // Whoever has no name must not fill the disk either.
+  if (request.identity.user.empty() && !parts_.rate_limit->Take(kNobody)) co_return;
+  SessionDenied event;
+  event.code = error.code;
+  event.reason = error.message;
+  event.subject.user = request.identity.user;
+  event.subject.groups = request.identity.groups;
+  event.subject.source = request.remote;
+  event.subject.node = parts_.node;
+  event.subject.pod_namespace = request.Parameter("namespace");
+  event.subject.pod = request.Parameter("pod");
+  // It was refused whether that can be written or not; the log itself says that it could not.
+  (void)co_await parts_.pool->Run([&] { return parts_.audit->Write(event); });
+}
+
+asio::awaitable<Result<const Route*>> Router::Admit(Request* request) const {
+  // Who first: what exists is nobody's business who may not ask.
+  Result<Identity> identity = co_await parts_.access->Authenticate(request->credentials);
+  if (!identity) co_return Propagate(std::move(identity.error()));
+  request->identity = std::move(*identity);
+  if (Result<void> taken = parts_.rate_limit->Take(request->identity.user); !taken) {
+    co_return Propagate(std::move(taken.error()));
+  }
+  std::optional<RouteMatch> match = FindRoute(request->method, request->segments);
+  if (!match) {
+    co_return Fail(Code::kNotFound, "no such path; GET /openapi/v3 describes those there are");
+  }
+  if (match->route == nullptr) co_return nullptr;
+  request->parameters = std::move(match->parameters);
+  if (std::optional<Attributes> question = AccessOf(*match->route, request->parameters)) {
+    Result<void> allowed = co_await parts_.access->Authorize(request->identity, *question);
+    if (!allowed) co_return Propagate(std::move(allowed.error()));
+  }
+  co_return match->route;
+}
+
+}  // namespace nsdebug

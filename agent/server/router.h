@@ -1,0 +1,48 @@
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "agent/audit/audit_log.h"
+#include "agent/server/access_control.h"
+#include "agent/server/blocking_pool.h"
+#include "agent/server/connection.h"
+#include "agent/server/message.h"
+#include "agent/server/metrics.h"
+#include "agent/server/rate_limit.h"
+#include "agent/server/route.h"
+
+namespace nsdebug {
+
+/// Every request's way to its handler: who asks, which route, may he, then the handler. Nothing
+/// that a client wrote besides path and credentials is looked at before he may.
+class Router {
+ public:
+  using Handlers = std::map<Endpoint, RequestHandler>;
+  struct Parts {
+    const AccessControl* access = nullptr;
+    RateLimit* rate_limit = nullptr;
+    BlockingPool* pool = nullptr;  ///< for the audit log
+    Metrics* metrics = nullptr;
+    AuditLog* audit = nullptr;
+    std::string node;
+  };
+
+  /// A handler for each endpoint of Routes(). The parts outlive this.
+  Router(Parts parts, Handlers handlers)
+      : parts_(std::move(parts)), handlers_(std::move(handlers)) {}
+
+  asio::awaitable<Response> Handle(Request* request, Exchange* exchange) const;
+
+ private:
+  asio::awaitable<Response> Answer(const Route& route, Request* request, Exchange* exchange) const;
+  /// The route that the caller may use; null when the path has other methods only.
+  asio::awaitable<Result<const Route*>> Admit(Request* request) const;
+
+  asio::awaitable<void> NoteDenial(const Request& request, const Error& error) const;
+
+  const Parts parts_;
+  const Handlers handlers_;
+};
+
+}  // namespace nsdebug
