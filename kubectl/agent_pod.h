@@ -1,0 +1,56 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+
+namespace nsdebug::kubectl {
+
+/// Where the chart puts the agent unless told otherwise.
+inline constexpr std::string_view kAgentNamespace = "ns-debug";
+/// The ConfigMap with the certificate of the authority that signs the agents', and its key.
+inline constexpr std::string_view kAgentCaName = "ns-debug-ca";
+inline constexpr std::string_view kAgentCaKey = "ca.crt";
+/// Where the agent's API listens in its pod, and the name in its certificate.
+inline constexpr int kAgentPort = 8443;
+inline constexpr std::string_view kAgentServerName = "ns-debug-agent";
+
+/// The request for the agents of one node.
+std::string AgentPodsPath(std::string_view agent_namespace, std::string_view node);
+/// The same for those of all nodes.
+std::string AllAgentPodsPath(std::string_view agent_namespace);
+
+/// An agent's pod on some node.
+struct AgentPod {
+  std::string node;
+  std::string name;
+  std::string trouble;  ///< empty: it is ready
+};
+
+/// All of a list, by node. kNotFound: there are none, and what to install.
+Result<std::vector<AgentPod>> ListAgentPods(const std::string& pod_list,
+                                            std::string_view agent_namespace);
+
+/// The request for the agents of small clusters: the first of them, whatever their nodes. It can be
+/// sent before the node is known.
+std::string FirstAgentPodsPath(std::string_view agent_namespace);
+
+/// The agent of a node among such a list, if it is there and ready.
+std::optional<std::string> FindAgentPod(const std::string& pod_list, std::string_view node);
+
+/// The request for the CA of the agents.
+std::string AgentCaPath(std::string_view agent_namespace);
+
+/// The agent among the pods of a list (JSON as the API server gives it): the one that is ready.
+/// kNotFound: there is none, and what to install; kFailedPrecondition: there is one that is not
+/// ready, and why, from its status (image pull, crash, not scheduled).
+Result<std::string> ChooseAgentPod(const std::string& pod_list, std::string_view agent_namespace,
+                                   std::string_view node);
+
+/// The PEM in the ConfigMap. kInternal: it is not there.
+Result<std::string> AgentCaOf(const std::string& config_map);
+
+}  // namespace nsdebug::kubectl

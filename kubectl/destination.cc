@@ -1,0 +1,103 @@
+#include "kubectl/destination.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <utility>
+
+#include "base/io.h"
+#include "base/text.h"
+#include "kubectl/agent_connection.h"
+#include "kubectl/agent_pod.h"
+#include "kubectl/agent_route.h"
+#include "kubectl/exec/terminal.h"
+#include "kubectl/transport/tcp_stream.h"
+
+namespace nsdebug::kubectl {
+
+ExecParameters ParametersOf(const PluginOptions& options) {
+  ExecParameters parameters;
+  parameters.container = options.container;
+  parameters.command = options.command;
+  parameters.has_stdin = options.has_stdin;
+  parameters.has_tty = options.has_tty;
+  if (parameters.has_tty && ::isatty(STDIN_FILENO) == 0) {
+    parameters.has_tty = false;
+    if (!options.quiet && options.has_command) {
+      std::fputs("Unable to use a TTY - input is not a terminal or the right kind of file\n",
+                 stderr);
+    }
+  }
+  if (parameters.has_tty) parameters.size = SizeOf(STDIN_FILENO);
+  parameters.sandbox = options.sandbox;
+  parameters.profile = options.profile;
+  parameters.view = options.view;
+  parameters.namespaces = options.enter;
+  parameters.uid = options.uid;
+  parameters.gid = options.gid;
+  parameters.working_directory = options.working_directory;
+  parameters.environment = options.environment;
+  parameters.timeout_seconds = options.timeout_seconds;
+  return parameters;
+}
+
+Result<TargetName> TargetOf(const PluginOptions& options, const std::string& target) {
+  Result<TargetName> name = ParseTargetName(target);
+  if (!name || options.agent.empty()) return name;
+  if (name->kind == TargetKind::kPod || name->kind == TargetKind::kNode) return name;
+  return Fail(Code::kInvalidArgument,
+              fmt::format("'{}': --agent asks no API server which pods a {} has: name one of them",
+                          Printable(target), KindName(name->kind)));
+}
+
+namespace {
+
+AgentCredentials CredentialsOf(const Credential& credential) {
+  return {credential.certificate_pem, credential.key_pem, credential.token};
+}
+
+}  // namespace
+
+asio::awaitable<Stage<std::unique_ptr<HttpClient>>> ConnectDirectly(PluginOptions options,
+                                                                    const Client* client) {
+  Result<HttpsEndpoint> endpoint = ParseHttpsUrl(options.agent, kAgentPort);
+  if (!endpoint) co_return Stop(std::move(endpoint.error()), kExitUsage);
+  Result<std::string> ca = ReadFile(options.agent_ca);
+  if (!ca) co_return Stop(std::move(ca.error()), kExitClientConfig);
+  client->log->CountRoundTrip("TCP");
+  Result<std::unique_ptr<ByteStream>> stream =
+      co_await ConnectTcp(endpoint->host, endpoint->port, options.request_timeout);
+  if (!stream) {
+    co_return tl::unexpected(
+        Stopped{std::move(stream.error()), kExitAgentMissing, "see that --agent is right"});
+  }
+  Result<std::unique_ptr<HttpClient>> agent = co_await StartAgentSession(
+      std::move(*stream), endpoint->host, std::move(*ca), CredentialsOf(client->credential),
+      options.request_timeout, client->log);
+  if (!agent) co_return StopAt(Peer::kAgent, std::move(agent.error()));
+  co_return std::move(*agent);
+}
+
+asio::awaitable<Stage<Destination>> FindDestination(PluginOptions options, const Client* client,
+                                                    TargetName target, ExecParameters parameters) {
+  Destination destination;
+  destination.parameters = std::move(parameters);
+  std::string& name_space = destination.parameters.pod_namespace;
+  if (name_space.empty()) name_space = client->config.name_space;
+  Stage<std::unique_ptr<HttpClient>> agent;
+  if (options.agent.empty()) {
+    RouteRequest request{AccessOf(options, *client), std::move(target), options.agent_namespace,
+                         options.quiet};
+    agent = co_await ConnectThroughCluster(std::move(request), &destination.parameters);
+  } else {
+    const bool is_node = target.kind == TargetKind::kNode;
+    (is_node ? destination.parameters.node : destination.parameters.pod) = std::move(target.name);
+    agent = co_await ConnectDirectly(options, client);
+  }
+  if (!agent) co_return tl::unexpected(std::move(agent.error()));
+  destination.agent = std::move(*agent);
+  co_return destination;
+}
+
+}  // namespace nsdebug::kubectl
