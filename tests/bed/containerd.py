@@ -23,6 +23,7 @@ import grpc
 from . import bed_name, containerd_config, fetch, image, leftovers, stop_signals
 from .cri_client import CriClient
 from .deadline import DeadlineExceeded, wait_until
+from .node_files import NodeFiles
 from .pod import Container, ContainerSpec, Pod, PodSpec, container_config, sandbox_config
 from .unavailable import Unavailable
 
@@ -50,17 +51,21 @@ class ExecResult:
 class Containerd:
     """A bed. Use it in a `with`; entering raises Unavailable when this machine cannot run it.
 
-    Runtime errors of the methods are grpc.RpcError, as containerd gave them.
+    Runtime errors of the methods are grpc.RpcError, as containerd gave them. For a node of a
+    cluster, `netns` is the name of the cluster's network namespace, and with `node_files` the bed
+    has its files where a node has them; see node_files.py.
     """
 
-    def __init__(self, version: str = "1.6", gvisor: bool = False):
+    def __init__(self, version: str = "1.6", gvisor: bool = False, netns: str = "",
+                 node_files: bool = False):
         self.version = version
         self.name = bed_name.new_name()
         self.folder = leftovers.folder(self.name)
         self.endpoint = f"unix://{self.folder}/containerd.sock"
         # The network namespace's name, for `nsenter --net=/run/netns/NAME`.
-        self.netns = self.name
+        self.netns = netns or self.name
         self._gvisor = gvisor
+        self._node_files = NodeFiles(self.folder) if node_files else None
         self._bin: pathlib.Path | None = None
         self._runsc: pathlib.Path | None = None
         self._process: subprocess.Popen | None = None
@@ -91,6 +96,8 @@ class Containerd:
                 self._remove_pods()
             finally:
                 self._stop()
+                if self._node_files is not None:
+                    self._node_files.close()
                 leftovers.remove(self.name)
                 left = leftovers.check_clean(self.name)
         if left:
@@ -188,6 +195,21 @@ class Containerd:
             self.kill_runtime()
         self._start()
 
+    def command(self, *command: str) -> list[str]:
+        """`command` run where containerd runs: in its network, and with a node's files."""
+        inside = self._node_files.command(*command) if self._node_files else command
+        # Not `ip netns exec`: it mounts a new sysfs over /sys, which hides the cgroups.
+        return ["nsenter", f"--net=/run/netns/{self.netns}", *inside]
+
+    def import_image(self, archive: pathlib.Path, *references: str) -> None:
+        """Imports a docker-archive or OCI archive; returns when pods can use its `references`."""
+        self._run(
+            str(self._bin / "ctr"), "--address", f"{self.folder}/containerd.sock",
+            "--namespace", "k8s.io", "images", "import", str(archive),
+        )
+        # The CRI plugin learns of them by an event.
+        wait_until(lambda: self._has_images(references), _START_SECONDS, "images known to CRI")
+
     def check_clean(self) -> list[str]:
         """What the bed has on the machine, one line each; empty after its end."""
         return leftovers.check_clean(self.name)
@@ -207,16 +229,19 @@ class Containerd:
     def _prepare(self) -> None:
         self.folder.mkdir(mode=0o711)
         containerd_config.write(self.folder, self.version, self._runsc)
-        self._run("ip", "netns", "add", self.netns)
-        # containerd's streaming server listens on the loopback address.
-        self._run("ip", "-n", self.netns, "link", "set", "lo", "up")
+        containerd_config.write_limited(self.folder, self._bin / "ctr")
+        if self._node_files is not None:
+            self._node_files.create()
+        if self.netns == self.name:
+            self._run("ip", "netns", "add", self.netns)
+            # containerd's streaming server listens on the loopback address.
+            self._run("ip", "-n", self.netns, "link", "set", "lo", "up")
 
     def _start(self) -> None:
         with open(self.folder / "containerd.log", "ab") as log:
-            # Not `ip netns exec`: it mounts a new sysfs over /sys, which hides the cgroups.
             self._process = subprocess.Popen(
-                ["nsenter", f"--net=/run/netns/{self.netns}", str(self._bin / "containerd"),
-                 "--config", str(self.folder / "config.toml")],
+                self.command(str(self._bin / "containerd"),
+                             "--config", str(self.folder / "config.toml")),
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment(),
                 # A Ctrl-C is for us: containerd must outlive it to remove its containers.
                 start_new_session=True,
@@ -249,16 +274,10 @@ class Containerd:
     def _import_images(self) -> None:
         archive = self.folder / "images.tar"
         image.write_archive(archive)
-        self._run(
-            str(self._bin / "ctr"), "--address", f"{self.folder}/containerd.sock",
-            "--namespace", "k8s.io", "images", "import", str(archive),
-        )
+        self.import_image(archive, *(image.reference(name) for name in image.NAMES))
         archive.unlink()
-        # The CRI plugin learns of them by an event.
-        wait_until(self._has_images, _START_SECONDS, "images known to CRI")
 
-    def _has_images(self) -> bool:
-        references = [image.reference(name) for name in image.NAMES]
+    def _has_images(self, references: tuple[str, ...]) -> bool:
         answers = [self._client.call("ImageStatus", image={"image": it}) for it in references]
         return all(answer.image.id for answer in answers)
 

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import subprocess
 
 from . import image
 from .leftovers import BRIDGE
@@ -49,6 +50,20 @@ _RUNTIME = """\
   Root = "{folder}/runc"
 """
 
+# Limits and umask, of which CRI knows nothing, come from a specification that all others of this
+# runtime handler are made from.
+_LIMITED = """\
+[plugins."{runtime}".containerd.runtimes.limited]
+  runtime_type = "io.containerd.runc.v2"
+  base_runtime_spec = "{folder}/limited.json"
+[plugins."{runtime}".containerd.runtimes.limited.options]
+  Root = "{folder}/runc"
+"""
+
+# Lower than anybody's: no SYS_RESOURCE is needed. name: (soft, hard)
+_LIMITS = {"RLIMIT_NOFILE": (101, 202), "RLIMIT_CORE": (0, 4096), "RLIMIT_NPROC": (999, 1001)}
+_UMASK = 0o027
+
 # The runc shim drives runsc: Debian ships no shim of gVisor's own.
 _GVISOR = """\
 [plugins."{runtime}".containerd.runtimes.runsc]
@@ -90,7 +105,7 @@ def write(folder: pathlib.Path, version: str, runsc: pathlib.Path | None) -> pat
         "bin_dir": f'bin_dirs = ["{CNI_PLUGINS}"]' if is_v3 else f'bin_dir = "{CNI_PLUGINS}"',
         "pause": image.reference("pause"),
     }
-    parts = [_COMMON, _RUNTIME]
+    parts = [_COMMON, _RUNTIME, _LIMITED]
     if is_v3:
         parts.append(_IMAGES_V3)
     else:
@@ -103,6 +118,16 @@ def write(folder: pathlib.Path, version: str, runsc: pathlib.Path | None) -> pat
     path = folder / "config.toml"
     path.write_text("".join(parts).format(**values))
     return path
+
+
+def write_limited(folder: pathlib.Path, ctr: pathlib.Path) -> None:
+    """Writes the specification of the runtime handler "limited", from containerd's default one."""
+    told = subprocess.run([ctr, "oci", "spec"], capture_output=True, check=True, timeout=10)
+    spec = json.loads(told.stdout)
+    spec["process"]["rlimits"] = [{"type": name, "soft": soft, "hard": hard}
+                                  for name, (soft, hard) in _LIMITS.items()]
+    spec["process"]["user"]["umask"] = _UMASK
+    (folder / "limited.json").write_text(json.dumps(spec))
 
 
 def _write_wrapper(path: pathlib.Path, runsc: pathlib.Path) -> None:

@@ -9,6 +9,7 @@ import io
 import json
 import pathlib
 import platform
+import re
 import shutil
 import subprocess
 import tarfile
@@ -42,21 +43,40 @@ def write_archive(path: pathlib.Path) -> None:
         "busybox": (_busybox_layer(), ["/bin/sleep", "1000000"]),
         "distroless": (_layer({"server": server}), ["/server"]),
     }
+    _write(path, {reference(name): image for name, image in images.items()})
+
+
+def write_program_archive(path: pathlib.Path, tag: str, programs: dict[str, pathlib.Path]) -> None:
+    """Writes an image to `path` that is busybox and programs of this machine: paths in the image to
+    files here, with the shared libraries that they need."""
+    files = dict(programs)
+    for program in programs.values():
+        files.update(_libraries(program))
+    layer = _busybox_layer({name: path.read_bytes() for name, path in files.items()})
+    _write(path, {tag: (layer, ["/bin/sh"])})
+
+
+def _write(path: pathlib.Path, images: dict[str, tuple[bytes, list[str]]]) -> None:
+    """A docker-archive of layers and entry points by their references."""
     manifest = []
     with tarfile.open(path, "w") as archive:
-        for name, (layer, command) in images.items():
+        for number, (tag, (layer, command)) in enumerate(images.items()):
             config = _config(layer, command)
             config_name = f"{hashlib.sha256(config).hexdigest()}.json"
-            _add(archive, f"{name}/layer.tar", layer)
+            _add(archive, f"{number}/layer.tar", layer)
             _add(archive, config_name, config)
-            manifest.append(
-                {
-                    "Config": config_name,
-                    "RepoTags": [reference(name)],
-                    "Layers": [f"{name}/layer.tar"],
-                }
-            )
+            manifest.append({"Config": config_name, "RepoTags": [tag],
+                             "Layers": [f"{number}/layer.tar"]})
         _add(archive, "manifest.json", json.dumps(manifest).encode())
+
+
+def _libraries(program: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The shared libraries of a program and its loader, by where it looks for them."""
+    told = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=False)
+    if told.returncode != 0:
+        return {}  # a static one
+    paths = re.findall(r"(/\S+) \(0x", told.stdout)
+    return {path.lstrip("/"): pathlib.Path(path).resolve() for path in paths}
 
 
 def _compile(name: str, folder: pathlib.Path) -> bytes:
@@ -70,7 +90,7 @@ def _compile(name: str, folder: pathlib.Path) -> bytes:
     return binary
 
 
-def _busybox_layer() -> bytes:
+def _busybox_layer(further: dict[str, bytes] | None = None) -> bytes:
     program = shutil.which("busybox")
     if program is None:
         raise Unavailable("bed images: no busybox, run scripts/install-deps")
@@ -82,6 +102,7 @@ def _busybox_layer() -> bytes:
         "bin/busybox": pathlib.Path(program).read_bytes(),
         "etc/passwd": _PASSWD.encode(),
         "etc/group": _GROUP.encode(),
+        **(further or {}),
     }
     return _layer(files, links, folders={"bin": 0o755, "etc": 0o755, "root": 0o700, "tmp": 0o1777})
 

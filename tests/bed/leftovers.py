@@ -83,7 +83,7 @@ def remove(name: str) -> None:
 
 
 def _all_names() -> set[str]:
-    places = [folder(""), _NETWORK_NAMESPACES, *_cgroup_roots(), _CNI_RESULTS]
+    places = [folder(""), _NETWORK_NAMESPACES, *cgroup_roots(), _CNI_RESULTS]
     names = set()
     for place in places:
         with contextlib.suppress(FileNotFoundError):
@@ -191,7 +191,7 @@ def _mounts(name: str) -> list[str]:
     return [path for path in _mount_points() if name in path.split("/")]
 
 
-def _cgroup_roots() -> list[pathlib.Path]:
+def cgroup_roots() -> list[pathlib.Path]:
     """Every mounted hierarchy: unified, and on v1 or hybrid hosts one for each controller."""
     roots = []
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
@@ -203,7 +203,7 @@ def _cgroup_roots() -> list[pathlib.Path]:
 
 
 def _cgroups(name: str) -> list[pathlib.Path]:
-    return [root / name for root in _cgroup_roots() if (root / name).exists()]
+    return [root / name for root in cgroup_roots() if (root / name).exists()]
 
 
 def _remove_cgroup(top: pathlib.Path) -> None:

@@ -1,9 +1,12 @@
-"""How long entering takes: ns-enter against util-linux nsenter, in one run, alternating.
+"""What entering costs: time of ns-enter against util-linux nsenter, in one run, alternating, and
+the memory of a session's own processes.
 
 Prints medians and their ratio; never passes or fails. Usage: enter_bench.py [BUILD_DIR] [ROUNDS]
 """
 
+import json
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -14,7 +17,7 @@ import time
 CASES = [
     ("-n -p", ["-n", "-p"], ["-n", "-p"]),
     ("-a", ["-a"], ["-a"]),
-    ("toolbox view", ["-a"], ["--view", "toolbox"]),
+    ("toolbox view", ["-a"], ["--toolbox", "/"]),
     ("container view", ["-a"], ["--view", "container"]),
 ]
 
@@ -45,6 +48,72 @@ def run_once(command: list[str]) -> float:
     return elapsed * 1000
 
 
+def status_words(pid: int, name: str) -> list[str]:
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(line for line in status if line.startswith(f"{name}:")).split()[1:]
+
+
+def peak_memory(pid: int) -> int:
+    """The most KiB that were resident of the process's present program."""
+    return int(status_words(pid, "VmHWM")[0])
+
+
+def memory_of_session(session: subprocess.Popen) -> dict[str, int]:
+    """Of ns-enter, the guard and the init, while the command waits: all of them have done their
+    work by then but the ending."""
+    assert session.stdout.readline() == b"up\n"
+    memory = {"ns-enter": peak_memory(session.pid)}
+    with open(f"/proc/{session.pid}/task/{session.pid}/children", encoding="ascii") as children:
+        for child in children.read().split():
+            # The init is the one that has a number in the target's PID namespace too.
+            name = "init" if len(status_words(int(child), "NSpid")) > 1 else "guard"
+            memory[name] = peak_memory(int(child))
+    session.stdin.close()
+    assert session.wait() == 0
+    session.stdout.close()
+    return memory
+
+
+COMMAND = ["/bin/sh", "-c", "echo up; exec cat"]
+
+
+def session_by_options(ns_enter: str, pid: int, view: str) -> subprocess.Popen:
+    return subprocess.Popen([ns_enter, "-t", str(pid), "--view", view, "--toolbox", "/", "--",
+                             *COMMAND],
+                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+def session_by_plan(ns_enter: str, pid: int, view: str) -> subprocess.Popen:
+    """As an agent starts it; our end of the socket has to stay open."""
+    spec = {"view": view, "profile": "general", "capabilities": [],
+            "namespaces": ["net", "pid", "uts", "ipc", "cgroup"], "tools": "/", "command": COMMAND,
+            "environment": [], "joinTargetCgroup": False, "memoryBytes": 64 << 20, "pids": 32,
+            "cpuMillis": 1000, "cgroupParent": "/ns-debug", "deadlineMs": 0, "tty": False,
+            "rows": 0, "columns": 0}
+    target = {"pid": pid, "runtime": "", "podNamespace": "", "podName": "", "containerName": "",
+              "containerId": "", "processSpec": "", "note": "", "namespaces": [], "version": 1}
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    session = subprocess.Popen([ns_enter, "--plan-fd", str(theirs.fileno())],
+                               pass_fds=[theirs.fileno()], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE)
+    theirs.close()
+    pidfd = os.pidfd_open(pid)
+    plan = {"version": 1, "session": spec, "target": target}
+    socket.send_fds(ours, [json.dumps(plan).encode()], [pidfd])
+    os.close(pidfd)
+    session.agent = ours
+    return session
+
+
+def measure_memory(ns_enter: str, pid: int, rounds: int) -> None:
+    for view in ("toolbox", "container"):
+        for way, start in (("options", session_by_options), ("plan", session_by_plan)):
+            runs = [memory_of_session(start(ns_enter, pid, view)) for _ in range(rounds)]
+            told = ", ".join(f"{name} {statistics.median(run[name] for run in runs):.0f} KiB"
+                             for name in ("ns-enter", "guard", "init"))
+            print(f"peak memory {view:10}{way:8} {told}")
+
+
 def main() -> None:
     build = sys.argv[1] if len(sys.argv) > 1 else "build/release"
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 300
@@ -61,6 +130,7 @@ def main() -> None:
             ratio = median["ns-enter"] / median["nsenter"]
             print(f"enter {name:14} nsenter {median['nsenter']:.2f} ms, "
                   f"ns-enter {median['ns-enter']:.2f} ms, ratio {ratio:.2f}")
+        measure_memory(programs["ns-enter"], int(pid), min(rounds, 20))
     finally:
         target.stdin.close()
         target.wait()

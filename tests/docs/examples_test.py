@@ -1,8 +1,9 @@
 """ns-enter takes every example of its man page and of the Markdown documents: none has an option
 that does not exist or a combination that is refused. Nothing is entered: each is run with
---explain."""
+--explain. The same of the agent's, with --check-config."""
 
 import os
+import pathlib
 import re
 import shlex
 import subprocess
@@ -19,29 +20,29 @@ _PROCESS = "4242"
 _SHELL_OPERATORS = {"|", ">", "<", ">&", "<&", ";", "&"}
 
 
-def _examples() -> list[str]:
+def _examples(page: pathlib.Path = requirement.MAN_PAGE) -> list[str]:
     """The one-line displays of the page, as the reader sees them."""
-    lines = requirement.MAN_PAGE.read_text().splitlines()
+    lines = page.read_text().splitlines()
     examples = [line[len(".Dl ") :] for line in lines if line.startswith(".Dl ")]
     return [example.replace("\\-", "-") for example in examples]
 
 
-def _document_examples() -> list[str]:
-    """The command lines of ns-enter that the documents have in backticks or in a block of code."""
+def _document_examples(program: str = "ns-enter") -> list[str]:
+    """The command lines of a program that the documents have in backticks or in a block of code."""
     found = []
     for document in [*requirement.ROOT.glob("*.md"), *requirement.ROOT.glob("docs/*.md")]:
         text = document.read_text()
-        found += re.findall(r"`(ns-enter [^`\n]+)`", text)
-        found += re.findall(r"(?m)^(?:# |\$ | {4})(ns-enter .+)$", text)
+        found += re.findall(rf"`({program} [^`\n]+)`", text)
+        found += re.findall(rf"(?m)^(?:# |\$ | {{4}})({program} .+)$", text)
     return found
 
 
-def _arguments(example: str) -> list[str]:
-    """What the shell would hand to ns-enter."""
+def _arguments(example: str, program: str = "ns-enter") -> list[str]:
+    """What the shell would hand to the program."""
     lexer = shlex.shlex(example, posix=True, punctuation_chars="|&<>;")
     lexer.whitespace_split = True
     tokens = list(lexer)
-    tokens = tokens[tokens.index("ns-enter") + 1 :]
+    tokens = tokens[tokens.index(program) + 1 :]
     end = next((i for i, token in enumerate(tokens) if token in _SHELL_OPERATORS), len(tokens))
     return tokens[:end]
 
@@ -53,6 +54,16 @@ def _explain(example: str) -> str:
         command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
     )
     return answer.stderr
+
+
+def _check_config(example: str) -> subprocess.CompletedProcess:
+    """What the agent says about this command line, with a file of its own for --config."""
+    arguments = _arguments(example, "ns-debug-agent")
+    if "--config" in arguments:
+        at = arguments.index("--config") + 1
+        arguments[at] = str(requirement.ROOT / "docs" / "ns-debug-agent.yaml")
+    command = [requirement.ns_debug_agent(), "--check-config", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 class ExamplesTest(unittest.TestCase):
@@ -95,6 +106,29 @@ class ExamplesTest(unittest.TestCase):
                         for o in options),
                     f"no example of {options}",
                 )
+
+
+class AgentExamplesTest(unittest.TestCase):
+    def test_no_example_is_refused(self):
+        examples = [
+            *(e for e in _examples(requirement.AGENT_MAN_PAGE) if e.startswith("ns-debug-agent")),
+            *_document_examples("ns-debug-agent"),
+        ]
+        self.assertGreater(len(examples), 8)
+        for example in examples:
+            with self.subTest(example):
+                answer = _check_config(example)
+                self.assertEqual((answer.returncode, answer.stderr), (0, ""))
+
+    def test_a_wrong_example_would_be_noticed(self):
+        self.assertEqual(_check_config("ns-debug-agent --standalon").returncode, 2)
+
+    def test_every_option_has_an_example(self):
+        entries = re.split(r"(?m)^(?=\.It |\.El)", requirement.AGENT_MAN_PAGE.read_text())
+        for entry in (e for e in entries if e.startswith(".It Fl ")):
+            name = re.findall(r"Fl (--?[\w-]+|-[\w-]+)", entry.splitlines()[0])[-1]
+            with self.subTest(name):
+                self.assertRegex(entry.replace("\\-", "-"), rf"(?m)^\.Dl .*-{re.escape(name)}")
 
 
 if __name__ == "__main__":

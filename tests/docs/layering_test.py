@@ -1,6 +1,10 @@
-"""scripts/check-layering and scripts/check-style find what they are there for."""
+"""scripts/check-layering and scripts/check-style find what they are there for, and the table of
+docs/architecture.md says what the first one has."""
 
+import importlib.machinery
+import importlib.util
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
@@ -13,6 +17,21 @@ _STYLE = requirement.ROOT / "scripts" / "check-style"
 
 def _run(*command) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+# As the documents call them, where scripts/check-layering has another name.
+_LIBRARY_NAMES = {
+    "Asio": "asio", "Beast": "beast", "CLI11": "cli11", "OpenSSL": "openssl",
+    "cpp-httplib": "httplib", "gRPC": "grpc", "nlohmann JSON": "json",
+    "prometheus-cpp": "prometheus", "tl::expected": "expected", "yaml-cpp": "yaml",
+}
+
+
+def _load(script: pathlib.Path):
+    """A script as a module: it has no .py at its end."""
+    loader = importlib.machinery.SourceFileLoader("script", str(script))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("script", loader))
+    loader.exec_module(module)
+    return module
 
 
 class LayeringTest(unittest.TestCase):
@@ -55,13 +74,16 @@ class LayeringTest(unittest.TestCase):
             ("cri/client.cc", '"nsenter/plan.h"'),
             ("docker/request.cc", '"cri/runtime.h"'),
             ("docker/request.cc", '"cri/runtime.pb.h"'),
+            ("agent/openapi/openapi.cc", '"base/error.h"'),
+            ("agent/pods/pod.cc", '"nsenter/plan.h"'),
+            ("agent/pods/pod.h", "<nlohmann/json.hpp>"),
             ("nsenter/plan.cc", '"cri/runtime.h"'),
             ("nsenter/plan.cc", "<cri/runtime.h>"),
             ("nsenter/plan.cc", "<grpcpp/grpcpp.h>"),
             ("nsenter/session/session.cc", "<httplib.h>"),
             ("nsenter/plan.cc", '"nsenter/resolve/request.h"'),
             ("nsenter/resolve/main.cc", '"nsenter/plan.h"'),
-            ("base/io.cc", "<nlohmann/json.hpp>"),
+            ("base/io.cc", "<yaml-cpp/yaml.h>"),
             ("cri/client.h", "<grpcpp/grpcpp.h>"),
             ("nsenter/handover.h", "<nlohmann/json.hpp>"),
             ("nsenter/capabilities.h", "<sys/capability.h>"),
@@ -76,6 +98,25 @@ class LayeringTest(unittest.TestCase):
     def test_a_folder_without_sources_is_no_success(self):
         with tempfile.TemporaryDirectory() as directory:
             self.assertEqual(_run(_LAYERING, directory).returncode, 1)
+
+    def test_the_architecture_has_the_same_table(self):
+        rules = _load(_LAYERING)._RULES
+        text = (requirement.ROOT / "docs" / "architecture.md").read_text()
+        section = text.split("\n## Who may use whom\n")[1].split("\n## ")[0]
+        rows = re.findall(r"(?m)^\| `([\w/]+)/`[^|]* \| ([^|]*) \| ([^|]*) \|$", section)
+        self.assertEqual({folder for folder, _, _ in rows}, set(rules))
+        for folder, uses, libraries in rows:
+            with self.subTest(folder):
+                # Its own folder goes without saying.
+                own = {f"{folder}/"}
+                self.assertEqual(
+                    set(re.findall(r"`([^`]+)`", uses)) - own, set(rules[folder].project) - own
+                )
+                named = re.sub(r" \([^)]*\)", "", libraries).replace("–", "").split(", ")
+                self.assertEqual(
+                    {_LIBRARY_NAMES.get(name, name) for name in named if name},
+                    set(rules[folder].libraries),
+                )
 
 
 class StyleTest(unittest.TestCase):

@@ -8,6 +8,8 @@ from typing import NoReturn
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAN_PAGE = ROOT / "man" / "ns-enter.8"
+AGENT_MAN_PAGE = ROOT / "man" / "ns-debug-agent.8"
+PLUGIN_MAN_PAGE = ROOT / "man" / "kubectl-ns_debug.1"
 COMPLETION = ROOT / "completions" / "ns-enter.bash"
 
 # What ctest is told to take for a skipped test.
@@ -33,8 +35,22 @@ def require_tool(name: str) -> str:
 
 def ns_enter() -> str:
     """The path of the ns-enter under test."""
+    return _built("ns-enter")
+
+
+def ns_debug_agent() -> str:
+    """The path of the agent under test."""
+    return _built("ns-debug-agent")
+
+
+def plugin() -> str:
+    """The path of the kubectl plugin under test."""
+    return _built("kubectl-ns_debug")
+
+
+def _built(name: str) -> str:
     build = pathlib.Path(os.environ.get("NS_DEBUG_BUILD_DIR", ROOT / "build" / "dev"))
-    program = build / "bin" / "ns-enter"
+    program = build / "bin" / name
     if not program.exists():
         sys.exit(f"{program} is not built")
     return str(program)

@@ -116,6 +116,18 @@ def test_containers_survive_a_restart_of_the_runtime(start):
     assert bed.container_info(app.id)["pid"] == 0
 
 
+def test_a_bed_can_have_its_files_where_a_node_has_them(start):
+    bed = start("2.1", node_files=True)
+    box = bed.run_container(bed.run_pod("shop", "web"), "box", image="busybox")
+    told = subprocess.run(bed.command("ls", "/run/containerd", "/var/lib/cni"),
+                          capture_output=True, text=True, check=True).stdout
+    assert "containerd.sock\n" in told and "results\n" in told
+    assert "CNI result" not in "\n".join(bed.check_clean())
+    # The runtime comes back to the same mounts.
+    bed.restart()
+    assert bed.exec_sync(box, ["true"]).exit_code == 0
+
+
 def test_two_beds_run_side_by_side(start):
     one, two = start("1.6"), start("1.6")
     pods = [bed.run_pod("shop", "web") for bed in (one, two)]

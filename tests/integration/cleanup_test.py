@@ -5,9 +5,13 @@ import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 
 import pytest
 import session
+
+PROGRAM = pathlib.Path(__file__).parent / "programs" / "linger.c"
+LINGER = f"/var/tmp/nsdbg-linger-{os.getpid()}"
 
 # Each says "up" when what it leaves is there, and goes on.
 WAYS = {
@@ -25,21 +29,25 @@ WAYS = {
     "blocked on a FIFO": "mkfifo /tmp/fifo; cat /tmp/fifo & echo up; sleep 1000",
     "blocked on a lock": "exec 9>/tmp/lock; flock 9; (exec 9>&-; exec 8>/tmp/lock; flock 8) &"
                          " echo up; sleep 1000",
-    "fork bomb": "bomb() { bomb | bomb & }; bomb 2>/dev/null; echo up; sleep 1000",
+    # Doubles up to the limit, and then tries on.
+    "fork bomb": "exec perl -e '$| = 1; my $first = $$; while (defined fork) {}"
+                 " print qq(up\\n) if $$ == $first;"
+                 " while (1) { fork; select undef, undef, undef, .01 }'",
     "chain of parents": "sh -c 'sh -c \"sh -c \\\"sleep 1000 & sleep 1000\\\" & sleep 1000\" &"
                         " sleep 1000' & echo up; sleep 1000",
     "orphans of orphans": "(setsid sh -c '(setsid sleep 1000 &) ; sleep 1000' &); echo up;"
                           " sleep 1000",
     "zombies": "perl -e 'for (1..20) { fork or exit 0 } $| = 1; print qq(up\\n); sleep 1000'",
     "threads": "python3 -c 'import threading, time; [threading.Thread(target=time.sleep,"
-               " args=(1000,)).start() for _ in range(20)]; __import__(\"os\").write(1, b\"up\\n\")'",
-    "vfork": "perl -e 'system(1, q(x)) if 0; exec q(sleep), 1000 unless fork; $| = 1;"
-             " print qq(up\\n); sleep 1000'",
+               " args=(1000,)).start() for _ in range(20)];"
+               " __import__(\"os\").write(1, b\"up\\n\")'",
+    "vfork": f"{LINGER} & sleep 1000",
     "bash jobs": "bash -ic 'sleep 1000 & disown; sleep 1000 & echo up; wait' 2>/dev/null",
     "open files": "exec 3>/tmp/a 4>/run/b 5>/c; sleep 1000 & echo up; sleep 1000",
     "mapped memory": "python3 -c 'import mmap, os, time; m = mmap.mmap(-1, 1 << 24);"
                      " os.fork() and os.write(1, b\"up\\n\"); time.sleep(1000)'",
-    "unkillable by name": "perl -e '$0 = q(ns-enter); my $child = fork; $SIG{$_} = q(IGNORE) for keys %SIG;"
+    "unkillable by name": "perl -e '$0 = q(ns-enter); my $child = fork;"
+                          " $SIG{$_} = q(IGNORE) for keys %SIG;"
                           " $| = 1; print qq(up\\n) if $child; sleep 1000 while 1'",
 }
 
@@ -59,6 +67,28 @@ ENDS = {
     "SIGKILL": lambda running: running.process.kill(),
     "pipe closed": lambda running: running.drop_starter(),
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def linger():
+    """The program of the way "vfork", where sessions see it."""
+    subprocess.run(["gcc", "-static", "-O1", "-o", LINGER, PROGRAM], check=True)
+    yield
+    os.unlink(LINGER)
+
+
+def node_mounts() -> set[str]:
+    lines = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    return {line.split()[4] for line in lines}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def untouched_node():
+    """After all of it no mount of the node's mount namespace is new."""
+    before = node_mounts()
+    yield
+    # Other tests that run at the same time have theirs.
+    assert not {mount for mount in node_mounts() - before if "nsdbg" not in mount}
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +157,7 @@ def test_leaves_nothing_when_its_starter_is_killed(ns_enter, pid, way):
         gone = session.wait_until(lambda: not session.processes_with(marker) and
                                   not session.cgroups_of(ns_enter_pid), 1)
         assert gone, session.processes_with(marker) + session.cgroups_of(ns_enter_pid)
-        assert session.wait_until(lambda: not os.path.exists(f"/proc/{ns_enter_pid}"), 5)
+        assert session.wait_until(lambda: not session.is_alive(ns_enter_pid), 5)
     finally:
         starter.kill()
         starter.stdout.close()
@@ -151,7 +181,7 @@ def test_a_killed_guard_is_replaced_by_ns_enter(ns_enter, pid):
 
 
 def test_a_stopped_init_does_not_hold_the_end_up(ns_enter, pid):
-    """Root in the target can stop the session's init; ns-enter then stops too, as for its command."""
+    """Root in the target can stop the session's init; ns-enter stops too, as for its command."""
     running = session.Session(ns_enter, pid, "echo up; sleep 1000", "--timeout", "1s")
     try:
         running.wait_for_line(b"up")
@@ -179,11 +209,17 @@ def test_what_killed_predecessors_left_is_swept(ns_enter, pid):
         running.close()
 
 
-def test_leaves_nothing_without_a_cgroup_of_its_own(ns_enter, pid):
-    running = session.Session(ns_enter, pid, WAYS["daemon"], "--cgroup-parent", "none")
+# Bounded by a cgroup alone.
+UNBOUNDED = ("fork bomb",)
+
+
+@pytest.mark.parametrize("end", ["SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("way", [way for way in WAYS if way not in UNBOUNDED])
+def test_leaves_nothing_without_a_cgroup_of_its_own(ns_enter, pid, way, end):
+    running = session.Session(ns_enter, pid, WAYS[way], "--cgroup-parent", "none")
     try:
         running.wait_for_line(b"up")
-        running.process.kill()
+        ENDS[end](running)
         check_nothing_left(running)
     finally:
         running.close()
@@ -201,15 +237,29 @@ def test_session_cgroups_may_lie_deeper(ns_enter, pid):
                     (root / name).rmdir()
 
 
-def test_leaves_nothing_on_a_host_with_cgroup_v1_alone(ns_enter, pid):
+@pytest.fixture(scope="module")
+def ns_enter_on_v1(ns_enter):
+    """A program that is ns-enter without the unified hierarchy mounted: the freezer's kills."""
     if not os.path.exists("/sys/fs/cgroup/freezer"):
         pytest.skip("needs the cgroup v1 freezer")
-    # In a mount namespace without the unified hierarchy the freezer's does the killing.
-    script = (f"umount /sys/fs/cgroup/unified; {ns_enter} -t {pid} --view toolbox --setenv MARK=1 --"
-              " sh -c 'setsid sleep 1000 & cat /proc/self/cgroup; exit 5'")
-    result = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True, text=True,
-                            check=False, timeout=30)
-    assert result.returncode == 5, result.stderr
-    assert "freezer:/ns-debug/" in result.stdout
-    assert not session.processes_with("MARK=1")
-    assert not list(pathlib.Path("/sys/fs/cgroup/freezer/ns-debug").glob("*-*-*"))
+    with tempfile.NamedTemporaryFile("w", prefix="nsdbg-v1-", dir="/var/tmp", delete=False) as file:
+        file.write("#!/bin/sh\nexec unshare -m sh -c 'umount /sys/fs/cgroup/unified && "
+                   f"exec {ns_enter} \"$@\"' sh \"$@\"\n")
+    os.chmod(file.name, 0o755)
+    yield file.name
+    os.unlink(file.name)
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("way", WAYS)
+def test_leaves_nothing_on_a_host_with_cgroup_v1_alone(ns_enter_on_v1, pid, way, end):
+    running = session.Session(ns_enter_on_v1, pid, WAYS[way])
+    try:
+        running.wait_for_line(b"up")
+        used = [cgroup for cgroup in session.cgroups_of(running.process.pid)]
+        assert pathlib.Path("/sys/fs/cgroup/freezer/ns-debug") in {path.parent for path in used}
+        assert not any("unified" in str(path) for path in used)
+        ENDS[end](running)
+        check_nothing_left(running)
+    finally:
+        running.close()

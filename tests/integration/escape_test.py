@@ -1,4 +1,4 @@
-"""What a session of a profile without SYS_ADMIN must not be able to do, as root in the toolbox view."""
+"""What a session of a profile without SYS_ADMIN must not be able to do, as root in the toolbox."""
 
 import os
 import pathlib
@@ -9,16 +9,36 @@ import tempfile
 import pytest
 import session
 
-PROGRAM = pathlib.Path(__file__).parent / "programs" / "escape.c"
+PROGRAMS = pathlib.Path(__file__).parent / "programs"
+
+# Run in a session: follows every link of every process that it sees, and says which of them lead to
+# a file that only the node's ns-enter has mounted.
+WALK = r'''
+import glob, os, sys
+token, looked_at = sys.argv[1], 0
+for process in glob.glob("/proc/[0-9]*") + ["/proc/self", "/proc/thread-self"]:
+    for name in ("root", "cwd", "exe", "fd/*", "map_files/*", "task/*/root", "task/*/cwd",
+                 "task/*/fd/*"):
+        for link in glob.glob(f"{process}/{name}"):
+            looked_at += 1
+            for up in ("", "/..", "/../..", "/../../../../../.."):
+                if os.path.exists(link + up + token):
+                    print("FOUND", link + up, os.readlink(link))
+print("looked at", looked_at)
+'''
+
+
+def compiled(folder: str, name: str) -> pathlib.Path:
+    program = pathlib.Path(folder) / name
+    subprocess.run(["gcc", "-static", "-O1", "-o", program, PROGRAMS / f"{name}.c"], check=True)
+    return program
 
 
 @pytest.fixture(scope="module")
 def tools():
-    """A root directory of tools: this machine's, with the program that tries to escape in /opt/try."""
+    """The program that tries to escape, where a session finds it: below our own root."""
     with tempfile.TemporaryDirectory(prefix="nsdbg-tools-", dir="/var/tmp") as folder:
-        program = pathlib.Path(folder) / "escape"
-        subprocess.run(["gcc", "-static", "-O1", "-o", program, PROGRAM], check=True)
-        yield program
+        yield compiled(folder, "escape")
 
 
 @pytest.fixture(scope="module")
@@ -86,20 +106,23 @@ def test_processes_of_the_node_are_neither_seen_nor_signalled(attempt, ns_enter,
     assert attempt("signal", "100000") == "signal ESRCH"
 
 
-def test_no_link_in_proc_leads_to_the_nodes_root(ns_enter, pid):
-    secret = tempfile.NamedTemporaryFile(prefix="nsdbg-secret-", dir="/run")
-    # The target's own root is this machine's here, so what is looked for is on a mount of ours that
-    # neither the target nor the tools have.
-    with secret, tempfile.TemporaryDirectory() as folder:
-        script = (f"mount -t tmpfs none {folder}; echo TOKEN > {folder}/token; {ns_enter} -t {pid} "
-                  "--view toolbox -- sh -c 'for p in /proc/[0-9]* /proc/self; do for l in root cwd "
-                  f"fd/0 fd/1 fd/2 fd/3 fd/4 fd/5 fd/6 fd/7 exe; do cat $p/$l{folder}/token "
-                  f"$p/$l/token $p/$l/../../../..{folder}/token 2>/dev/null; done; done; "
-                  f"cat {folder}/token'")
-        result = subprocess.run(["unshare", "-m", "sh", "-c", script], capture_output=True,
-                                text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
-        assert "TOKEN" not in result.stdout
-        assert "No such file" in result.stderr
+@pytest.mark.parametrize("profile", ["general", "netadmin"])
+def test_no_link_in_proc_leads_to_the_nodes_root(ns_enter, pid, profile):
+    # The target's own root is this machine's here, so what is looked for is on a mount that neither
+    # the target nor the tools have.
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        walk = pathlib.Path(folder, "walk.py")
+        walk.write_text(WALK, encoding="ascii")
+        secret = pathlib.Path(folder, "secret")
+        secret.mkdir()
+        result = subprocess.run(
+            ["unshare", "-m", "sh", "-ec", f"mount -t tmpfs none {secret}; echo > {secret}/token; "
+             f"test -e /proc/self/root{secret}/token; "
+             f"{ns_enter} -t {pid} --view toolbox --profile {profile} -- /usr/bin/python3 {walk} "
+             f"{secret}/token"],
+            capture_output=True, text=True, check=False, timeout=60, stdin=subprocess.DEVNULL)
+        assert "FOUND" not in result.stdout, result.stdout
+        assert int(result.stdout.split()[-1]) > 20, result.stderr
 
 
 def test_the_sessions_init_gives_nothing_away(ns_enter, pid, tools):
@@ -116,9 +139,32 @@ def test_the_sessions_init_gives_nothing_away(ns_enter, pid, tools):
     assert sorted(fd.split(":")[0] for fd in fds) == ["anon_inode", "pipe"], fds
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="take_over.c knows x86-64 only")
+def test_a_traced_init_can_do_no_more_than_the_command(ns_enter, pid):
+    """System calls made in the init's name: its filter is the command's, so that not even a user
+    namespace of its own, with every capability in it, can be had."""
+    outcomes = {"getpid": "ok", "unshare_user": "EPERM", "unshare_mount": "EPERM", "mount": "EPERM",
+                "umount": "EPERM", "mknod": "EPERM", "bpf": "EPERM", "raw_socket": "EPERM",
+                "sysctl": "EROFS", "write_exe": None}
+    with tempfile.TemporaryDirectory(prefix="nsdbg-tools-", dir="/var/tmp") as folder:
+        take_over = compiled(folder, "take_over")
+        attack = f"exec {take_over} $(pgrep -f '^ns-enter: init') {' '.join(outcomes)}"
+        result = session.run(ns_enter, pid, "--view", "toolbox", "--", "sh", "-c", attack)
+        assert result.returncode == 0, result.stdout
+        found = dict(line.split() for line in result.stdout.splitlines())
+        # The former when ns-enter lies on a read-only mount of its own accord.
+        assert found["write_exe"] in ("EROFS", "ETXTBSY")
+        assert found == {**outcomes, "write_exe": found["write_exe"]}
+        # Of an init with more rights than the command nothing can be had at all.
+        result = session.run(ns_enter, pid, "--toolbox", "/", "--profile", "baseline",
+                             "--cap-drop", "KILL", "--", "sh", "-c",
+                             f"exec {take_over} $(pgrep -f '^ns-enter: init') getpid")
+        assert result.stdout == "attach: EPERM\n"
+
+
 def test_the_nodes_ns_enter_cannot_be_written_through_a_session(ns_enter, pid):
-    """CVE-2019-5736: /proc/PID/exe of the session's init is the program of the next session. While it
-    runs writing is ETXTBSY; that it is refused afterwards too is the read-only mount it runs from."""
+    """CVE-2019-5736: /proc/PID/exe of the session's init is the program of the next session. While
+    it runs writing is ETXTBSY; that it is refused afterwards too is the read-only mount it is on."""
     script = ("init=$(pgrep -f '^ns-enter: init'); python3 -c 'import os, sys; "
               "print(os.statvfs(sys.argv[1]).f_flag & os.ST_RDONLY)' /proc/$init/exe")
     result = session.run(ns_enter, pid, "--view", "toolbox", "--", "sh", "-c", script)
@@ -133,7 +179,8 @@ def test_a_way_out_of_a_chroot_ends_in_the_view(attempt):
 def test_the_next_session_has_clean_tools(ns_enter, pid):
     dirty = ("echo evil > /usr/bin/ss; echo evil > /etc/ld.so.preload; rm /bin/cat; touch /evil "
              "/tmp/evil /run/evil; echo done")
-    assert session.run(ns_enter, pid, "--view", "toolbox", "--", "sh", "-c", dirty).stdout == "done\n"
+    made = session.run(ns_enter, pid, "--view", "toolbox", "--", "sh", "-c", dirty)
+    assert made.stdout == "done\n"
     clean = session.run(ns_enter, pid, "--view", "toolbox", "--", "sh", "-c",
                         "ls /evil /tmp/evil /run/evil /etc/ld.so.preload; ss -V; cat /dev/null")
     assert clean.stderr.count("No such file") == 4

@@ -3,54 +3,77 @@
 import contextlib
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
+import time
 
 import pytest
 import session
 
-# Run as root in the target, with every capability: waits for newcomers in its PID namespace and takes
-# of them what it can, as a line each.
+# Run as root in the target: takes what it can of newcomers in its PID namespace until its input
+# ends, as a line each: links it can read, files it finds through them that only the node has,
+# memory it can read, processes it can trace. An executable it opens without reading or writing, and
+# tries to write it when nobody runs it any more, as runc was overwritten (CVE-2019-5736).
 WATCHER = r'''
-import os, sys, time
-seen, end = set(), time.time() + float(sys.argv[1])
-known = set(os.listdir("/proc"))
-print("watching", flush=True)
-while time.time() < end:
-    for pid in os.listdir("/proc"):
-        if not pid.isdigit() or pid in known:
+import ctypes, os, select, sys
+token, libc = sys.argv[1], ctypes.CDLL(None, use_errno=True)
+PTRACE_SEIZE, holds = 0x4206, False
+seen, executables, known = set(), {}, set(os.listdir("/proc"))
+def tell(*words):
+    if words not in seen:
+        seen.add(words)
+        print(*words, flush=True)
+def take(pid):
+    process = f"/proc/{pid}"
+    links = [f"{process}/{name}" for name in ("root", "cwd", "exe")]
+    try:
+        links += [f"{process}/fd/{fd}" for fd in os.listdir(f"{process}/fd")]
+    except OSError:
+        pass
+    for link in links:
+        name = link.split("/")[3]
+        try:
+            target = os.readlink(link)
+            tell(name, target)
+            if name == "exe" and target not in executables:
+                executables[target] = os.open(link, os.O_PATH)
+        except OSError:
             continue
-        for what in ("exe", "root", "cwd"):
-            try:
-                link = os.readlink(f"/proc/{pid}/{what}")
-            except OSError:
-                continue
-            if (what, link) not in seen:
-                seen.add((what, link))
-                print(what, link, flush=True)
-        try:
-            for fd in os.listdir(f"/proc/{pid}/fd"):
-                link = os.readlink(f"/proc/{pid}/fd/{fd}")
-                if ("fd", link) not in seen:
-                    seen.add(("fd", link))
-                    print("fd", link, flush=True)
-        except OSError:
-            pass
-        try:
-            os.close(os.open(f"/proc/{pid}/exe", os.O_WRONLY))
-            print("WRITABLE", os.readlink(f"/proc/{pid}/exe"), flush=True)
-        except OSError:
-            pass
+        if os.path.exists(link + token):
+            tell("NODE", name)
+    try:
+        os.close(os.open(f"{process}/mem", os.O_RDWR))
+        tell("MEMORY")
+    except OSError:
+        pass
+    if libc.ptrace(PTRACE_SEIZE, int(pid), None, None) == 0:
+        tell("TRACED")
+        os.kill(int(pid), 9)
+        if not holds:
+            os.waitpid(int(pid), 0x40000000)  # __WALL
+print("watching", flush=True)
+while not select.select([0], [], [], 0)[0]:
+    for pid in os.listdir("/proc"):
+        if pid.isdigit() and pid not in known:
+            take(pid)
+for target, fd in executables.items():
+    try:
+        os.close(os.open(f"/proc/self/fd/{fd}", os.O_WRONLY))
+        tell("WRITABLE", target)
+    except OSError as error:
+        tell("refused", target, error.strerror)
+print("done", flush=True)
 '''
 
 
 @contextlib.contextmanager
-def watching_target(seconds: float, *privileges: str):
+def watching_target(watcher: str, token: str, *privileges: str):
     """A target whose process watches, with the rights that setpriv's options leave it."""
     process = subprocess.Popen(
         ["unshare", "-n", "-u", "-i", "-m", "-p", "-f", "--kill-child", "--mount-proc", "setpriv",
-         *privileges, "/usr/bin/python3", "-c", WATCHER, str(seconds)], stdout=subprocess.PIPE,
-        text=True)
+         *privileges, "/usr/bin/python3", "-c", watcher, token], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout.readline() == "watching\n"
         with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
@@ -58,40 +81,78 @@ def watching_target(seconds: float, *privileges: str):
     finally:
         process.kill()
         process.wait()
+        process.stdin.close()
         process.stdout.close()
+
+
+def watched(ns_enter: str, watcher: str, privileges: list[str], mode: list[str]) -> list[str]:
+    """What a watching target tells of twenty entries. ns-enter has a file that it has not."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder, watching_target(
+            watcher, f"{folder}/token", *privileges) as (pid, process):
+        entries = (f"mount -t tmpfs none {folder}; echo > {folder}/token; cd {folder}; "
+                   f"for i in $(seq 20); do {ns_enter} -t {pid} {' '.join(mode)} -- /bin/true || "
+                   "echo failed; done")
+        result = subprocess.run(["unshare", "-m", "sh", "-ec", entries], capture_output=True,
+                                text=True, check=True, timeout=60, stdin=subprocess.DEVNULL)
+        process.stdin.close()
+        lines = process.stdout.read().splitlines()
+        assert lines.pop() == "done"
+        # The one that may trace kills what it traces, and with that the entry fails.
+        assert not result.stdout or "TRACED" in lines, result.stderr
+        return lines
 
 
 # What a runtime leaves a container: no SYS_PTRACE, no SYS_ADMIN.
 CONTAINER = ["--bounding-set", "-sys_ptrace,-sys_admin,-sys_module"]
 
 
-@pytest.mark.parametrize("view", ["toolbox", "container"])
-def test_a_watching_target_gets_nothing_of_ns_enter(ns_enter, view):
-    with watching_target(3, *CONTAINER) as (pid, watcher):
-        for _ in range(5):
-            assert session.run(ns_enter, pid, "--view", view, "--", "true").returncode == 0
-        watcher.wait(20)
-        lines = watcher.stdout.read().splitlines()
+@pytest.mark.parametrize("mode", [
+    ["--view", "toolbox"], ["--view", "host"], ["-p"], ["-m", "-p"], ["-a"],
+    ["--view", "toolbox", "--profile", "sysadmin"]], ids=" ".join)
+def test_a_target_without_the_right_to_trace_gets_nothing(ns_enter, mode):
+    assert watched(ns_enter, WATCHER, CONTAINER, mode) == []
+
+
+def test_in_the_container_view_a_target_gets_a_process_of_its_own_rights(ns_enter):
+    lines = watched(ns_enter, WATCHER, CONTAINER, ["--view", "container"])
     own = os.path.realpath(ns_enter)
-    assert not [line for line in lines if line.startswith("WRITABLE")]
-    assert not [line for line in lines if own in line], lines
-    # The command itself, with the container's rights, has its own files open.
-    assert view == "container" or not [line for line in lines if line.startswith("fd ") and
-                not line.startswith(("fd /dev/", "fd pipe:", "fd socket:", "fd /proc/"))], lines
+    assert not [line for line in lines if own in line or line.startswith("NODE")], lines
+    assert {line for line in lines if line.startswith("exe ")} <= {"exe /usr/bin/true"}
 
 
-def test_a_target_that_may_trace_sees_a_program_it_cannot_write(ns_enter):
-    with watching_target(3) as (pid, watcher):
-        for _ in range(5):
-            assert session.run(ns_enter, pid, "--view", "toolbox", "--", "true").returncode == 0
-        watcher.wait(20)
-        lines = watcher.stdout.read().splitlines()
-    assert not [line for line in lines if line.startswith("WRITABLE")], lines
+def test_a_target_that_holds_the_command_cannot_hold_the_session(ns_enter):
+    """A traced process that has died stays until its tracer has waited for it, and this one does
+    not: neither the session's init nor we hear of the death."""
+    watcher = WATCHER.replace("holds = 0x4206, False", "holds = 0x4206, True")
+    with watching_target(watcher, "/none", *CONTAINER) as (pid, process):
+        start = time.monotonic()
+        result = session.run(ns_enter, pid, "--view", "container", "--timeout", "1s", "--", "sh",
+                             "-c", "sleep 1000")
+        assert result.returncode == 124, result
+        assert time.monotonic() - start < 5
+        process.stdin.close()
+        assert "TRACED" in process.stdout.read().splitlines()
+
+
+@pytest.mark.parametrize("mode", [["--toolbox", "/"], ["--view", "container"]], ids=" ".join)
+def test_a_target_that_may_trace_cannot_write_our_program(ns_enter, mode, tmp_path):
+    """It sees ns-enter for the moment of the entry; what it keeps of it is on a read-only mount."""
+    watcher = WATCHER.replace("if libc.ptrace", "if False and libc.ptrace")  # a quiet one
+    # One that nobody else runs: to write to a program that runs is refused before all else.
+    own = shutil.copy(os.path.realpath(ns_enter), tmp_path)
+    lines = []
+    for _ in range(20):  # The moment is short, and the target may look away.
+        lines += watched(own, watcher, [], mode)
+        if f"exe {own}" in lines:
+            break
+    assert f"refused {own} Read-only file system" in lines, lines
+    assert f"WRITABLE {own}" not in lines
 
 
 @contextlib.contextmanager
-def trapped_root(set_traps):
-    """A target whose root is a small tree with traps in it; yields its pid."""
+def trapped_root(set_traps, last="true"):
+    """A target whose root is a small tree with traps in it; yields its pid. `last` is a command of
+    the target, run by busybox, when all else is ready."""
     with tempfile.TemporaryDirectory(prefix="nsdbg-trap-", dir="/var/tmp") as folder:
         root = pathlib.Path(folder)
         for name in ("bin", "etc", "proc", "dev", "tmp", "run", "sys"):
@@ -102,7 +163,8 @@ def trapped_root(set_traps):
         set_traps(root)
         script = (f"mount --bind {root} {root} && cd {root} && mount -t proc proc proc && "
                   "mkdir -p old && pivot_root . old && exec /bin/busybox sh -c "
-                  "'/bin/busybox umount -l /old; echo ready; exec /bin/busybox cat'")
+                  f"'/bin/busybox umount -l /old; /bin/busybox {last}; echo ready; "
+                  "exec /bin/busybox cat'")
         process = subprocess.Popen(["unshare", "-n", "-m", "-p", "-f", "--kill-child", "sh", "-c",
                                     script], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    env={"PATH": os.environ["PATH"]})
@@ -125,12 +187,26 @@ def files_that_lie(root: pathlib.Path) -> None:
 
 def test_the_pods_files_cannot_lead_anywhere(ns_enter):
     with trapped_root(files_that_lie) as pid:
-        result = session.run(ns_enter, pid, "--view", "toolbox", "--", "sh", "-c",
+        result = session.run(ns_enter, pid, "--toolbox", "/", "--", "sh", "-c",
                              "cat /etc/resolv.conf; ls -l /etc/hostname; wc -c < /etc/hostname")
         assert result.returncode == 0, result.stderr
         secret = pathlib.Path("/etc/shadow").read_text(encoding="utf-8").splitlines()[0]
         assert secret not in result.stdout
         assert int(result.stdout.split()[-1]) < 1 << 20
+
+
+@pytest.mark.parametrize("mode", [["--toolbox", "/"], ["--view", "container"], ["-m", "-p"]],
+                         ids=" ".join)
+@pytest.mark.parametrize("trap", ["mount -t tmpfs none /proc", "mount -o bind /etc /proc",
+                                  "umount /proc"])
+def test_a_target_without_a_proc_of_its_own_is_entered_all_the_same(ns_enter, mode, trap):
+    """Nothing that ns-enter reads comes from the /proc of the target's mount namespace."""
+    with trapped_root(lambda root: None, trap) as pid:
+        result = session.run(ns_enter, pid, *mode, "--", "/bin/busybox", "sh", "-c",
+                             "busybox ps 2>&1; exit 3")
+        assert result.returncode == 3, result.stderr
+        if mode[0] == "--toolbox":
+            assert "busybox cat" in result.stdout
 
 
 def passwd_fifo(root: pathlib.Path) -> None:
@@ -160,5 +236,5 @@ def test_a_terminal_is_not_opened_through_a_trap(ns_enter):
         result = session.run(ns_enter, pid, "--view", "container", "--tty", "--", "true")
         assert result.returncode == 1
         assert "/dev/ptmx" in result.stderr
-        toolbox = session.run(ns_enter, pid, "--view", "toolbox", "--tty", "--", "tty")
+        toolbox = session.run(ns_enter, pid, "--toolbox", "/", "--tty", "--", "tty")
         assert toolbox.stdout == "/dev/pts/0\n", toolbox.stderr

@@ -20,8 +20,8 @@ def pid():
 
 
 def status_of(ns_enter, pid, *options: str) -> dict[str, str]:
-    result = session.run(ns_enter, pid, "--view", "toolbox", *options, "--", "cat",
-                         "/proc/self/status")
+    result = session.run(ns_enter, pid, "--view", "toolbox", "--toolbox", "/", *options, "--",
+                         "cat", "/proc/self/status")
     assert result.returncode == 0, result.stderr
     return dict(line.split(":\t", 1) for line in result.stdout.splitlines() if ":\t" in line)
 

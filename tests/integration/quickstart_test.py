@@ -10,5 +10,8 @@ def test_quickstart_shows_what_listens_in_a_container_without_tools():
     result = subprocess.run([ROOT / "scripts" / "quickstart"], stdin=subprocess.DEVNULL,
                             capture_output=True, text=True, check=False, timeout=800)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert 'users:(("server",pid=1,' in result.stdout
-    assert "0.0.0.0:8080" in result.stdout
+    by_hand, _, by_agent = result.stdout.partition("$ ns-debug-agent")
+    for shown in (by_hand, by_agent):
+        assert 'users:(("server",pid=1,' in shown, result.stdout + result.stderr
+        assert "0.0.0.0:8080" in shown
+    assert '"event":"closed"' in by_agent

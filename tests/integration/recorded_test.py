@@ -144,8 +144,9 @@ def test_enters_the_sandbox(fake, enter):
             "cri-dockerd": sandbox}[fake.name]
     with process_in_cgroup(leaf, f"nsdbg-test-{os.getpid()}") as pid:
         fake.processes[sandbox] = fake.namespaces[sandbox] = pid
-        result = enter("--pod", f"{NAMESPACE}/web", "--sandbox", "--", "readlink",
-                       "/proc/self/ns/net", "/proc/self/ns/uts")
+        # The process that stands for the sandbox has all rights of the test itself.
+        result = enter("--pod", f"{NAMESPACE}/web", "--sandbox", "--toolbox", "/", "--",
+                       "readlink", "/proc/self/ns/net", "/proc/self/ns/uts")
         assert result.stdout.split() == [os.readlink(f"/proc/{pid}/ns/{kind}")
                                          for kind in ("net", "uts")], result.stderr
         explained = json.loads(enter("--pod", f"{NAMESPACE}/web", "--sandbox", "-n", "--explain",

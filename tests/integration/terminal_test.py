@@ -85,7 +85,8 @@ def test_the_terminal_is_the_views_own_and_has_the_size_from_the_start(screen):
 
 
 def test_a_resize_reaches_the_command(screen):
-    shell = screen("bash", "-c", "trap 'stty size; exit' WINCH; echo ready; while :; do sleep .1; done")
+    shell = screen("bash", "-c",
+                   "trap 'stty size; exit' WINCH; echo ready; while :; do sleep .1; done")
     shell.expect("ready")
     shell.resize(40, 120)
     shell.expect("40 120")
@@ -101,7 +102,9 @@ def test_control_keys_do_what_they_do(screen):
     shell.expect("running\r\n")
     shell.type("\x03")
     shell.expect("prompt ")
-    shell.type("sh -c 'echo run''ning; sleep 2; echo fini''shed'\n")
+    # One process: a shell that is stopped between vfork(2) and exec would not be seen to stop.
+    shell.type("perl -e '$| = 1; print qq(run), qq(ning\\n); sleep 2;"
+               " print qq(fini), qq(shed\\n)'\n")
     shell.expect("running\r\n")
     shell.type("\x1a")
     shell.expect("Stopped")
@@ -145,6 +148,32 @@ def test_the_terminal_is_restored_whatever_happens(screen, ending):
     ending(shell)
     shell.end()
     assert session.wait_until(lambda: termios.tcgetattr(shell.slave) == shell.settings, 2)
+
+
+def test_a_terminal_that_is_gone_ends_the_session(ns_enter, pid):
+    """The connection to the node broke: what ran in the terminal gets the hang-up, and goes."""
+    marker = f"NS_DEBUG_TEST={os.urandom(8).hex()}"
+    shell = Screen(ns_enter, pid, "env", marker, "sh", "-c",
+                   "trap '' HUP; setsid sleep 1000 & echo re''ady; sleep 1000; sleep 1000")
+    try:
+        shell.expect("ready")
+        assert session.processes_with(marker)
+        os.close(shell.slave)
+        os.close(shell.master)
+        assert shell.process.wait(5) != 0
+        assert session.wait_until(lambda: not session.processes_with(marker), 1)
+    finally:
+        shell.master, shell.slave = pty.openpty()
+        shell.close()
+
+
+def test_output_waits_for_who_reads_it_late(screen):
+    """More than all the buffers on the way: the command waits, and nothing is lost."""
+    shell = screen("sh", "-c", "seq 1 200000; echo the end")
+    assert not session.wait_until(lambda: shell.process.poll() is not None, 0.3)
+    assert shell.end(30) == 0
+    numbers = shell.text.split("the end")[0].split()
+    assert numbers == [str(number) for number in range(1, 200001)]
 
 
 def test_the_container_view_has_a_terminal_too(screen):

@@ -28,6 +28,12 @@ class WaitingChild {
   pid_t pid_;
 };
 
+TEST(SignalNameTest, NumbersThoseWithoutAName) {
+  EXPECT_EQ(SignalName(SIGKILL), "SIGKILL");
+  EXPECT_EQ(SignalName(SIGTERM), "SIGTERM");
+  EXPECT_EQ(SignalName(34), "signal 34");
+}
+
 TEST(PidfdTest, NamesTheProcessAndSeesItsExitWhileItIsAZombie) {
   WaitingChild child;
   Result<UniqueFd> pidfd = OpenPidfd(child.pid());

@@ -31,6 +31,17 @@ TEST(PrintableTest, EscapesWhatATerminalWouldObey) {
   EXPECT_EQ(Printable(std::string(10, 'a'), 4), "aaaa...");
 }
 
+TEST(IsUtf8Test, RefusesWhatRfc3629Refuses) {
+  for (const char* good : {"", "plain", "\u00fcber \u20ac \U0001f600", "\xf4\x8f\xbf\xbf"}) {
+    EXPECT_TRUE(IsUtf8(good)) << good;
+  }
+  for (const char* bad : {"\x80", "\xc0\x80", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80",
+                          "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "a\xff",
+                          "\xe2\x82", "\xc3", "\xc3(", "\xe2\x82("}) {
+    EXPECT_FALSE(IsUtf8(bad)) << Printable(bad);
+  }
+}
+
 TEST(ErrorTest, WordsOfTheKernelStartLowerCase) {
   EXPECT_EQ(ErrnoText(EPERM), "operation not permitted");
   EXPECT_EQ(ErrnoText(99999), "error 99999");

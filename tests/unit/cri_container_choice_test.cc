@@ -132,6 +132,27 @@ TEST(CriContainerChoiceTest, AnUnknownNameListsTheNames) {
             "pod shop/web has no container db: it has setup (init), app, side");
 }
 
+TEST(CriContainerChoiceTest, ListsABoundedNumberOfNames) {
+  std::vector<Container> containers;
+  for (size_t i = 0; i < kMaxListedNames + 3; ++i) {
+    containers.push_back(Running("c" + std::to_string(i), static_cast<int64_t>(i)));
+  }
+  Result<ContainerChoice> choice = ChooseContainer(Pod(), containers, "db");
+  ASSERT_FALSE(choice);
+  EXPECT_EQ(choice.error().message,
+            "pod shop/web has no container db: it has c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 3 "
+            "more");
+  ExpectChoice(ChooseContainer(Pod(), containers, ""), "c0-0",
+               "defaulted container \"c0\" out of: c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 3 "
+               "more");
+}
+
+TEST(CriContainerChoiceTest, TellsTheTypesOfTheKubelet) {
+  EXPECT_EQ(ContainerType(Running("app", 1)), "");
+  EXPECT_EQ(ContainerType(OfType(Running("app", 1), "container")), "container");
+  EXPECT_EQ(ContainerType(OfType(Running("setup", 1), "init")), "init");
+}
+
 TEST(CriContainerChoiceTest, APodWithoutContainersPointsAtItsSandbox) {
   for (const char* name : {"", "app"}) {
     Result<ContainerChoice> choice = ChooseContainer(Pod(), {}, name);

@@ -15,6 +15,7 @@ namespace nsdebug::cri {
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
@@ -148,6 +149,17 @@ TEST_F(CriResolverTest, RefusesToChooseBetweenPodsOfDifferentUids) {
                 "several pods shop/web run on this node, in the sandboxes 5555555555555555 (uid "
                 "uid-1), 6666666666666666 (uid uid-2): name one of their containers with "
                 "--container");
+}
+
+TEST_F(CriResolverTest, ListsABoundedNumberOfSandboxes) {
+  for (int i = 0; i < 6; ++i) {
+    PodSandbox other = runtime_.sandboxes[0];
+    other.uid += std::to_string(i);
+    runtime_.sandboxes.push_back(other);
+  }
+  Result<Target> target = Pod();
+  ASSERT_FALSE(target);
+  EXPECT_THAT(target.error().message, HasSubstr(" (uid uid-13) and 2 more: name one"));
 }
 
 TEST_F(CriResolverTest, AnUnknownContainerNameListsTheNames) {

@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "base/json.h"
 #include "cri/verbose_info.h"
 
 namespace nsdebug::cri {
@@ -106,7 +107,7 @@ TEST(CriVerboseInfoTest, RefusesWhatIsNoPid) {
   ExpectRefused(R"({"pid":-1})", "pid is out of range");
   ExpectRefused(R"({"pid":4194305})", "pid is out of range");
   ExpectRefused(R"({"pid":4294967297})", "pid is out of range");
-  ExpectRefused(R"({"pid":18446744073709551615})", "pid is out of range");
+  ExpectRefused(R"({"pid":18446744073709551615})", "not an integer within its bounds");
   ExpectRefused(R"({"pid":1.9})", "pid is not an integer");
   ExpectRefused(R"({"pid":1e3})", "pid is not an integer");
   ExpectRefused(R"({"pid":true})", "pid is not an integer");
@@ -152,6 +153,25 @@ TEST(CriVerboseInfoTest, BoundsTheTextItTakesApart) {
   std::string padded = R"({"pid":1,"config":")";
   padded.append(kMaxInfoBytes, 'x');
   ExpectRefused(padded + "\"}", "too large");
+}
+
+TEST(CriVerboseInfoTest, BoundsTheDepthOfWhatItTakesApart) {
+  const auto nested = [](size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  const std::string deep = nested(100'000);
+  ExpectRefused(deep, "nested too deeply");
+  ExpectRefused(std::string(100'000, '['), "nested too deeply");
+  // These are copied and written again.
+  ExpectRefused(R"({"runtimeSpec":{"annotations":)" + deep + "}}", "nested too deeply");
+  ExpectRefused(R"({"runtimeSpec":{"process":{"args":)" + deep + "}}}", "nested too deeply");
+  std::string objects;
+  for (int i = 0; i < 100'000; ++i) objects += R"({"a":)";
+  ExpectRefused(objects, "nested too deeply");
+
+  Result<VerboseInfo> info = Parse(R"({"pid":7,"config":)" + nested(kMaxJsonDepth - 1) + "}");
+  ASSERT_TRUE(info) << info.error().message;
+  EXPECT_EQ(info->pid, 7);
 }
 
 // The message goes to a person's terminal, and a pod's author writes parts of the info.

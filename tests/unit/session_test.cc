@@ -1,14 +1,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <vector>
+
 #include "base/process.h"
+#include "nsenter/capabilities.h"
 #include "nsenter/session/identity.h"
 #include "nsenter/session/report.h"
 #include "nsenter/session/session_cgroup.h"
 #include "nsenter/session/session_options.h"
 #include "nsenter/session/session_plan.h"
+#include "nsenter/session/tools_exposure.h"
 
 namespace nsdebug {
 namespace {
@@ -63,11 +70,114 @@ TEST(ProfileTest, NamesTheOnesThereAre) {
   }
 }
 
+constexpr CapabilitySet Bit(int capability) { return CapabilitySet{1} << capability; }
+
+TEST(ExposureTest, FollowsTheKernelsRuleForProcRoot) {
+  const CapabilitySet container = FindProfile("baseline").value()->capabilities;
+  const CapabilitySet tracing = container | Bit(CAP_SYS_PTRACE);
+  struct Case {
+    CapabilitySet target;
+    CapabilitySet command;
+    Exposure expected;
+  };
+  for (const Case& c :
+       std::vector<Case>{{container, container, Exposure::kSameRights},
+                         {container, container & ~Bit(CAP_KILL), Exposure::kSameRights},
+                         {container, 0, Exposure::kSameRights},
+                         {0, 0, Exposure::kSameRights},
+                         {container, tracing, Exposure::kNone},
+                         {0, Bit(CAP_KILL), Exposure::kNone},
+                         {container & ~Bit(CAP_KILL), container, Exposure::kNone},
+                         {tracing, tracing, Exposure::kTracer},
+                         {Bit(CAP_SYS_PTRACE), AllCapabilities(), Exposure::kTracer},
+                         {AllCapabilities(), 0, Exposure::kTracer}}) {
+    EXPECT_EQ(ExposureTo(c.target, c.command), c.expected) << c.target << " " << c.command;
+  }
+}
+
+TEST(ExposureTest, ACommandThatIsNotRootHoldsNothing) {
+  SessionSpec spec;
+  spec.profile = FindProfile("general").value();
+  spec.capabilities = spec.profile->capabilities;
+  EXPECT_EQ(CommandCapabilities(spec, AllCapabilities()), spec.capabilities);
+  EXPECT_EQ(CommandCapabilities(spec, Bit(CAP_KILL)), Bit(CAP_KILL));
+  spec.uid = 1000;
+  EXPECT_EQ(CommandCapabilities(spec, AllCapabilities()), 0u);
+  spec.uid = 0;
+  EXPECT_EQ(CommandCapabilities(spec, AllCapabilities()), spec.capabilities);
+  spec.uid.reset();
+  spec.profile = FindProfile("restricted").value();
+  EXPECT_EQ(CommandCapabilities(spec, AllCapabilities()), 0u);
+}
+
+/// A process that has no rights any more; ends with the object.
+class Powerless {
+ public:
+  Powerless() : pid_(::fork()) {
+    if (pid_ != 0) return;
+    (void)DropBounding(0);
+    if (!ApplySets({})) ::_exit(1);
+    for (;;) ::pause();
+  }
+  ~Powerless() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  Powerless(const Powerless&) = delete;
+  Powerless& operator=(const Powerless&) = delete;
+
+  pid_t pid() const { return pid_; }
+
+ private:
+  pid_t pid_;
+};
+
+TEST(ExposureTest, CountsWhatTheFirstProcessHasGivenUp) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  const Powerless target;
+  Result<ProcessHandle> process = ProcessHandle::FromPidfd(OpenPidfd(target.pid()).value());
+  ASSERT_TRUE(process) << process.error().message;
+  const auto gave_all_up = [&] {
+    return process->Read("status").value().find("CapBnd:\t0000000000000000") != std::string::npos;
+  };
+  while (!gave_all_up()) ::sched_yield();
+  SessionSpec spec;
+  spec.profile = FindProfile("general").value();
+  spec.capabilities = spec.profile->capabilities;
+  EXPECT_EQ(FindExposure(spec, *process, "").value(), Exposure::kNone);
+  EXPECT_EQ(
+      FindExposure(spec, *process, R"({"capabilities":{"bounding":["CAP_SYS_PTRACE"]}})").value(),
+      Exposure::kTracer);
+  EXPECT_EQ(FindExposure(spec, *process, R"({"capabilities":{"bounding":["CAP_KILL"]}})").value(),
+            Exposure::kNone);
+  EXPECT_FALSE(FindExposure(spec, *process, "{"));
+}
+
 TEST(SessionOptionsTest, RefusesAProfileForTheContainersOwnRights) {
   SessionOptions options;
   ASSERT_TRUE(options.Take(SessionOptions::kView, "container"));
   ASSERT_TRUE(options.Take(SessionOptions::kProfile, "netadmin"));
   EXPECT_THAT(options.Make().error().message, HasSubstr("goes without --profile"));
+}
+
+TEST(ParseProcessSpecTest, ReadsLimitsAndUmask) {
+  Result<Identity> identity = ParseProcessSpec(
+      R"({"user":{"umask":23},"rlimits":[{"type":"RLIMIT_NOFILE","soft":10,"hard":20},)"
+      R"({"type":"RLIMIT_CORE","soft":0,"hard":18446744073709551615}]})");
+  ASSERT_TRUE(identity) << identity.error().message;
+  EXPECT_EQ(identity->umask, 027u);
+  ASSERT_EQ(identity->limits.size(), 2u);
+  EXPECT_EQ(identity->limits[0].resource, RLIMIT_NOFILE);
+  EXPECT_EQ(identity->limits[0].value.rlim_cur, 10u);
+  EXPECT_EQ(identity->limits[0].value.rlim_max, 20u);
+  EXPECT_EQ(identity->limits[1].resource, RLIMIT_CORE);
+  EXPECT_EQ(identity->limits[1].value.rlim_max, RLIM_INFINITY);
+  EXPECT_EQ(ParseProcessSpec("{}")->umask, 022u);
+  for (const char* bad :
+       {R"({"rlimits":[{"type":"RLIMIT_LOVE","soft":1,"hard":1}]})",
+        R"({"rlimits":[{"type":"RLIMIT_CORE","hard":1}]})", R"({"user":{"umask":"022"}})"}) {
+    EXPECT_FALSE(ParseProcessSpec(bad)) << bad;
+  }
 }
 
 TEST(ParseProcessSpecTest, ReadsWhatExecKeeps) {

@@ -1,0 +1,63 @@
+{{/* Values that contradict one another: each stops the rendering, with the reason and the remedy. */}}
+{{- define "ns-debug.check" -}}
+{{- $config := .Values.config }}
+{{- if and (eq $config.session.defaultProfile "sysadmin") (not .Values.privileged) }}
+{{- fail "config.session.defaultProfile: sysadmin promises all rights, which only a privileged agent can give: set privileged to true, or choose another profile" }}
+{{- end }}
+{{- if eq (int $config.server.port) (int $config.health.port) }}
+{{- fail (printf "config.health.port: %d is config.server.port too: change one of the two" (int $config.health.port)) }}
+{{- end }}
+{{- if regexMatch "^(127\\.|::1$)" $config.health.address }}
+{{- fail (printf "config.health.address: kubelet cannot reach %s, and would restart every agent: set it to 0.0.0.0 or ::" $config.health.address) }}
+{{- end }}
+{{- if gt (int $config.session.maxSessionsPerUser) (int $config.session.maxSessions) }}
+{{- fail (printf "config.session.maxSessionsPerUser: %d is more than config.session.maxSessions, %d: lower the one or raise the other" (int $config.session.maxSessionsPerUser) (int $config.session.maxSessions)) }}
+{{- end }}
+{{- if lt (int $config.server.requestBurst) (int $config.server.requestsPerSecond) }}
+{{- fail (printf "config.server.requestBurst: %d is less than config.server.requestsPerSecond, %d, which could never be reached: raise the one or lower the other" (int $config.server.requestBurst) (int $config.server.requestsPerSecond)) }}
+{{- end }}
+{{- if gt (include "ns-debug.seconds" $config.session.idleTimeout | float64) (include "ns-debug.seconds" $config.session.maxDuration | float64) }}
+{{- fail (printf "config.session.idleTimeout: %v is more than config.session.maxDuration, %v, and would never be reached: lower the one or raise the other" $config.session.idleTimeout $config.session.maxDuration) }}
+{{- end }}
+{{- if ge (include "ns-debug.seconds" $config.server.stopGrace | float64) (float64 .Values.terminationGracePeriodSeconds) }}
+{{- fail (printf "terminationGracePeriodSeconds: kubelet kills the agent after %v seconds, before config.server.stopGrace, %v, is over: raise the one or lower the other" .Values.terminationGracePeriodSeconds $config.server.stopGrace) }}
+{{- end }}
+{{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
+{{- fail "serviceAccount.name: with serviceAccount.create false the agent needs one that exists: name it" }}
+{{- end }}
+{{- include "ns-debug.checkTls" . }}
+{{- include "ns-debug.checkNetworkPolicy" . }}
+{{- end }}
+
+{{- define "ns-debug.checkTls" -}}
+{{- $tls := .Values.tls }}
+{{- if and (eq $tls.mode "generated") $tls.caCertificate }}
+{{- fail "tls.caCertificate: with tls.mode generated Helm makes the authority itself: remove it, or set tls.mode to secret or cert-manager" }}
+{{- end }}
+{{- if and (ne $tls.mode "cert-manager") $tls.certManager.issuerRef.name }}
+{{- fail (printf "tls.certManager.issuerRef.name: nothing is issued with tls.mode %s: remove it, or set tls.mode to cert-manager" $tls.mode) }}
+{{- end }}
+{{- if and (eq $tls.mode "cert-manager") (not $tls.certManager.issuerRef.name) }}
+{{- fail "tls.certManager.issuerRef.name: cert-manager needs an issuer to sign the agent's certificate: name it" }}
+{{- end }}
+{{- if and (eq $tls.mode "secret") (not $tls.secretName) }}
+{{- fail "tls.secretName: with tls.mode secret you make the Secret with tls.crt and tls.key: name it" }}
+{{- end }}
+{{- if and (eq $tls.mode "secret") (or $tls.dnsNames $tls.ipAddresses) }}
+{{- fail "tls.dnsNames, tls.ipAddresses: with tls.mode secret the certificate is yours, and has its names already: remove them" }}
+{{- end }}
+{{- end }}
+
+{{- define "ns-debug.checkNetworkPolicy" -}}
+{{- $policy := .Values.networkPolicy }}
+{{- $loopback := eq (include "ns-debug.apiOnLoopback" .) "true" }}
+{{- if and (not $policy.enabled) (or $policy.apiFrom $policy.healthFrom) }}
+{{- fail "networkPolicy.apiFrom, networkPolicy.healthFrom: without networkPolicy.enabled they let everybody in: enable it, or remove them" }}
+{{- end }}
+{{- if and $policy.apiFrom $loopback }}
+{{- fail (printf "networkPolicy.apiFrom: the API listens on %s, where no other pod reaches it: set config.server.address to 0.0.0.0 or ::, or remove it" .Values.config.server.address) }}
+{{- end }}
+{{- if and $policy.enabled (not $policy.apiFrom) (not $loopback) }}
+{{- fail (printf "networkPolicy.apiFrom: the API listens on %s for other pods, and the policy lets none of them in: name them, or set config.server.address to 127.0.0.1" .Values.config.server.address) }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,129 @@
+"""A stand-in for an API server, for what a real one cannot be made to do: it hangs, drops
+connections and answers nonsense where a test says so."""
+
+import base64
+import hashlib
+import json
+import pathlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+
+from agent import make_certificate
+
+_SECONDS = 60
+_WEBSOCKET = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+class Drop(Exception):
+    """Raised by an answer: the connection is closed instead."""
+
+
+def answer(status: int, body: dict, **headers: str) -> bytes:
+    """An HTTP answer of JSON; `Retry_After` is the header Retry-After."""
+    data = json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status} Whatever", "Content-Type: application/json",
+             f"Content-Length: {len(data)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + data
+
+
+def status(code: int, message: str, **headers: str) -> bytes:
+    """An answer that is an error, as Kubernetes has them."""
+    return answer(code, {"kind": "Status", "apiVersion": "v1", "status": "Failure",
+                         "message": message, "code": code}, **headers)
+
+
+def upgrade(headers: dict[str, str], *messages: bytes) -> bytes:
+    """The answer to a port-forward, and messages after it."""
+    key = headers["sec-websocket-key"].encode()
+    accept = base64.b64encode(hashlib.sha1(key + _WEBSOCKET).digest()).decode()
+    head = ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n")
+    return head.encode() + b"".join(bytes([0x82, len(one)]) + one for one in messages)
+
+
+POD = {"kind": "Pod", "metadata": {"namespace": "default", "name": "web"},
+       "spec": {"nodeName": "n1", "containers": [{"name": "app"}]},
+       "status": {"phase": "Running", "containerStatuses": [
+           {"name": "app", "state": {"running": {}}}]}}
+AGENTS = {"kind": "PodList", "items": [{
+    "metadata": {"namespace": "ns-debug", "name": "agent-1"}, "spec": {"nodeName": "n1"},
+    "status": {"conditions": [{"type": "Ready", "status": "True"}]}}]}
+
+
+class ApiStandIn:
+    """Listens on the loopback address inside a `with`. `answers` are functions by the start of a
+    path, which take the request's headers; `requests` are the paths that were asked for."""
+
+    def __init__(self, folder: pathlib.Path, has_tls: bool = True):
+        self.certificate = folder / "api.crt"
+        make_certificate(self.certificate, folder / "api.key")
+        self._context = None
+        if has_tls:
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(self.certificate, folder / "api.key")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+        self.requests: list[str] = []
+        self.over = threading.Event()
+        ca = {"kind": "ConfigMap", "data": {"ca.crt": self.certificate.read_text()}}
+        self.answers: dict[str, Callable[[dict[str, str]], bytes]] = {
+            "/api/v1/namespaces/default/pods/web": lambda headers: answer(200, POD),
+            "/api/v1/namespaces/ns-debug/pods?": lambda headers: answer(200, AGENTS),
+            "/api/v1/namespaces/ns-debug/configmaps/": lambda headers: answer(200, ca),
+            "/api/v1/namespaces/ns-debug/pods/agent-1/portforward":
+                lambda headers: status(403, "no port-forward for you"),
+        }
+
+    def __enter__(self) -> "ApiStandIn":
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, kind, value, trace) -> None:
+        self.over.set()
+        self._listener.close()
+
+    def count(self, path: str) -> int:
+        """How often a path that begins so was asked for."""
+        return sum(one.startswith(path) for one in self.requests)
+
+    def hang(self, headers: dict[str, str]) -> bytes:
+        """An answer that does not come before the test is over."""
+        self.over.wait(_SECONDS)
+        raise Drop
+
+    def _accept(self) -> None:
+        while not self.over.is_set():
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        try:
+            with client:
+                if self._context is None:
+                    self.hang({})
+                with self._context.wrap_socket(client, server_side=True) as stream:
+                    while True:
+                        self._serve_one(stream)
+        except (OSError, Drop):
+            pass
+
+    def _serve_one(self, stream: ssl.SSLSocket) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            got = stream.recv(1)
+            if not got:
+                raise Drop
+            head += got
+        lines = head.decode().split("\r\n")
+        path = lines[0].split(" ")[1]
+        headers = {name.lower(): value.strip()
+                   for name, _, value in (line.partition(":") for line in lines[1:])}
+        self.requests.append(path)
+        best = max((one for one in self.answers if path.startswith(one)), key=len)
+        stream.sendall(self.answers[best](headers))
