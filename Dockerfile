@@ -17,7 +17,9 @@ RUN /src/scripts/install-deps image
 WORKDIR /src
 COPY . .
 # Into /usr, where the agent looks for ns-enter and Debian's packages have theirs.
-# A builder may mount a ccache at /root/.cache/ccache; the options are those of scripts/test, for that.
+# A builder may mount a ccache at /mnt, which every image has: a mount point of its own would stay in
+# the layers. The options are those of scripts/test, for that.
+ENV CCACHE_DIR=/mnt
 RUN cmake --preset release -DNS_DEBUG_WERROR=ON -DNS_DEBUG_TESTS=OFF -DCMAKE_INSTALL_PREFIX=/usr && \
     cmake --build --preset release --target ns-copy ns-enter ns-resolve ns-debug-agent && \
     DESTDIR=/image cmake --install build/release --component node --strip && \

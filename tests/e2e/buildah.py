@@ -42,7 +42,7 @@ def build(folder: pathlib.Path, target: str, tag: str) -> None:
         if _run("images", "--quiet", "--filter", f"reference={_BASE}").strip() == "":
             _make_base()
         _run("bud", "--layers", "--isolation", "chroot", "--network", "host", "--pull-never",
-             "--volume", f"{_compiler_cache()}:/root/.cache/ccache",
+             "--volume", f"{_compiler_cache()}:/mnt",
              "--target", target, "--tag", tag, str(folder), seconds=_BUILD_SECONDS)
 
 

@@ -157,7 +157,7 @@ def test_stops_in_time_although_a_client_does_not_listen(bed):
 def test_nothing_stays_of_a_killed_agent(bed, tty):
     script = "trap '' TERM HUP; setsid sleep 1000 & echo ready; sleep 1000"
     with running_agent(bed) as agent, open_session(agent, script=script, tty=tty) as stream:
-        assert stream.processes() and agent.cgroups()
+        wait_until(lambda: stream.processes() and agent.cgroups(), GONE_SECONDS, "it is seen")
         agent.process.kill()
         wait_until(lambda: not stream.processes(), GONE_SECONDS, "the command is gone")
         wait_until(lambda: not agent.cgroups(), GONE_SECONDS, "the cgroup is gone")

@@ -333,7 +333,7 @@ VIOLATIONS = {
 def test_ends_a_session_that_breaks_the_protocol(agent, name):
     with Stream(agent, ["sh", "-c", "echo ready; exec sleep 1000", name]) as stream:
         stream.wait_for(b"ready")
-        assert stream.processes()
+        wait_until(stream.processes, GONE_SECONDS, "the command is seen")
         for data in VIOLATIONS[name]:
             stream.send_bytes(data)
         frames = list(iter(stream.receive, None))
@@ -359,7 +359,7 @@ def test_base64_that_is_none_ends_the_session(agent):
 def test_nothing_stays_when_the_client_goes(agent, how, script, tty):
     with Stream(agent, ["sh", "-c", f"echo ready; {script}"], tty=tty) as stream:
         stream.wait_for(b"ready")
-        assert stream.processes() and agent.cgroups()
+        wait_until(lambda: stream.processes() and agent.cgroups(), GONE_SECONDS, "it is seen")
         getattr(stream, how)()
         wait_until_gone(agent, stream)
 

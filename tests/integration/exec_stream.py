@@ -181,7 +181,7 @@ class Stream:
         return outcome
 
     def processes(self) -> list[str]:
-        """Pids of what runs of the session."""
+        """Pids of what runs of the session; one is missed while it executes a program."""
         return processes_with(self.marker)
 
     def _split(self, frame: Frame) -> tuple[int, bytes]:

@@ -59,7 +59,7 @@ def test_its_cgroup_has_its_limits(start):
     assert limits == [f"{64 << 20}\n", "32\n", "50000 100000\n"]
     # Next to processes a cgroup can hand no controllers on (cgroups(7)), so there are none here.
     assert names_in(cgroup) == []
-    assert names_in(cgroup / "command") == ["sleep"]
+    assert session.wait_until(lambda: names_in(cgroup / "command") == ["sleep"], SECONDS)
     assert len(names_in(cgroup / "init")) == 1
 
 
