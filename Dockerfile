@@ -1,5 +1,6 @@
 # The agent's images, by stage:
 #
+#   test        the unit tests, which fail the build when they fail
 #   agent       with the tools that sessions find; what the chart is meant for
 #   agent-slim  the agent alone: sessions have the tools that the target's image has, or a volume
 #
@@ -15,7 +16,19 @@ FROM ${BASE} AS build
 COPY scripts/install-deps /src/scripts/
 RUN /src/scripts/install-deps image
 WORKDIR /src
-COPY . .
+# What is compiled, each by its name: whatever else changes does not make the build start over.
+COPY CMakeLists.txt CMakePresets.json LICENSE ./
+COPY agent agent
+COPY base base
+COPY cmake cmake
+COPY completions completions
+COPY copy copy
+COPY cri cri
+COPY docker docker
+COPY kubectl kubectl
+COPY nsenter nsenter
+COPY remotecommand remotecommand
+COPY scripts/image-root scripts/
 # Into /usr, where the agent looks for ns-enter and Debian's packages have theirs.
 # A builder may mount a ccache at /mnt, which every image has: a mount point of its own would stay in
 # the layers. The options are those of scripts/test, for that.
@@ -25,6 +38,14 @@ RUN cmake --preset release -DNS_DEBUG_WERROR=ON -DNS_DEBUG_TESTS=OFF -DCMAKE_INS
     DESTDIR=/image cmake --install build/release --component node --strip && \
     install -D -m 644 LICENSE /image/usr/share/doc/ns-debug/copyright
 RUN scripts/image-root /slim /image/usr/bin/ns-debug-agent /image/usr/libexec/ns-debug/ns-resolve
+
+
+# The unit tests, with sanitizers, by the compiler and the libraries of the image. Nothing is made of it.
+FROM build AS test
+COPY . .
+RUN cmake --preset asan -DNS_DEBUG_WERROR=ON && \
+    cmake --build --preset asan --target unit_tests && \
+    ctest --test-dir build/asan --output-on-failure --exclude-regex '^(integration|docs|proto|chart|e2e)\.'
 
 
 # Before the agent, so that only another list of packages makes this layer anew. What differs from

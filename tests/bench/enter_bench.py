@@ -1,7 +1,11 @@
 """What entering costs: time of ns-enter against util-linux nsenter, in one run, alternating, and
 the memory of a session's own processes.
 
-Prints medians and their ratio; never passes or fails. Usage: enter_bench.py [BUILD_DIR] [ROUNDS]
+ns-enter is measured where it can be written, as by hand, and on a read-only mount, as in an agent's
+pod: there it need not execute itself once more.
+
+Prints medians and their ratios; never passes or fails. Run it in mounts of its own, for that mount:
+unshare --mount tests/bench/enter_bench.py [BUILD_DIR] [ROUNDS]
 """
 
 import json
@@ -10,6 +14,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 # Name, options of nsenter, options of ns-enter. The container view of a target that is no container
@@ -114,23 +119,45 @@ def measure_memory(ns_enter: str, pid: int, rounds: int) -> None:
             print(f"peak memory {view:10}{way:8} {told}")
 
 
+def measure_time(programs: dict[str, str], pid: str, rounds: int) -> None:
+    for name, theirs, ours in CASES:
+        times: dict[str, list[float]] = {program: [] for program in programs}
+        for _ in range(rounds):
+            for program, path in programs.items():
+                words = theirs if program == "nsenter" else ours
+                times[program].append(run_once([path, "-t", pid, *words, "/bin/true"]))
+        median = {program: statistics.median(values) for program, values in times.items()}
+        told = ", ".join(f"{program} {value:.2f} ms, ratio {value / median['nsenter']:.2f}"
+                         for program, value in median.items() if program != "nsenter")
+        print(f"enter {name:14} nsenter {median['nsenter']:.2f} ms; {told}")
+
+
+def read_only(folder: str, at: str) -> None:
+    """Mounts a folder where nothing can be written; in our mounts alone, so that it goes with us."""
+    if os.path.samefile("/proc/self/ns/mnt", f"/proc/{os.getppid()}/ns/mnt"):
+        sys.exit("enter_bench.py: run it with unshare --mount")
+    for options in (["--bind", folder, at], ["-o", "remount,bind,ro", at]):
+        subprocess.run(["mount", *options], check=True)
+
+
 def main() -> None:
     build = sys.argv[1] if len(sys.argv) > 1 else "build/release"
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    programs = {"nsenter": "/usr/bin/nsenter", "ns-enter": f"{build}/bin/ns-enter"}
+    with tempfile.TemporaryDirectory() as folder:
+        read_only(f"{build}/bin", folder)
+        try:
+            measure(f"{build}/bin/ns-enter", f"{folder}/ns-enter", rounds)
+        finally:
+            subprocess.run(["umount", folder], check=True)
+
+
+def measure(writable: str, protected: str, rounds: int) -> None:
+    programs = {"nsenter": "/usr/bin/nsenter", "ns-enter": writable, "read-only": protected}
     target = start_target()
     try:
-        pid = str(pid_inside(target))
-        for name, *options in CASES:
-            times: dict[str, list[float]] = {program: [] for program in programs}
-            for _ in range(rounds):
-                for (program, path), words in zip(programs.items(), options):
-                    times[program].append(run_once([path, "-t", pid, *words, "/bin/true"]))
-            median = {program: statistics.median(values) for program, values in times.items()}
-            ratio = median["ns-enter"] / median["nsenter"]
-            print(f"enter {name:14} nsenter {median['nsenter']:.2f} ms, "
-                  f"ns-enter {median['ns-enter']:.2f} ms, ratio {ratio:.2f}")
-        measure_memory(programs["ns-enter"], int(pid), min(rounds, 20))
+        pid = pid_inside(target)
+        measure_time(programs, str(pid), rounds)
+        measure_memory(writable, pid, min(rounds, 20))
     finally:
         target.stdin.close()
         target.wait()

@@ -105,6 +105,21 @@ def test_a_service_account_with_a_token(cluster, users, plugin_of):
     assert_denied(run(robot, "host", "--", "true"), "system:serviceaccount:shop:robot")
 
 
+def test_a_token_that_has_expired(cluster, users, plugin_of):
+    """The same token, signed by the same key, counts as long as it has not."""
+    plane = cluster.control_plane
+    token = plane.service_account(pods.SHOP, "clock", seconds=SHORT_SECONDS)
+    users.bind("ns-debug-user", service_account(pods.SHOP, "clock"), pods.SHOP)
+    users.let_reach_the_agents(service_account(pods.SHOP, "clock"))
+    valid = plugin_of(users.by_token("valid", plane.issued_earlier(token, 60)))
+    wait_until(lambda: run(valid, "web", "--", "true").returncode == 0, NOTICE_SECONDS,
+               "the role in effect")
+    expired = plane.issued_earlier(token, SHORT_SECONDS + 60)
+    done = run(plugin_of(users.by_token("expired", expired)), "web", "--", "true")
+    assert_denied(done)
+    assert expired.encode() not in done.stderr
+
+
 def test_tokens_that_are_no_good(cluster, users, plugin_of):
     other = cluster.control_plane.service_account(pods.SHOP, "robot", ["https://other.example"],
                                                   SHORT_SECONDS)

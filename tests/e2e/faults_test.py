@@ -1,17 +1,20 @@
 """What breaks while a session is open: nothing of it stays on the node, the client does not take it
 for the command's own end, and the next session works."""
 
+import contextlib
 import os
 import signal
 import subprocess
 
 import pods
 import pytest
+from bed import leftovers
 from bed.deadline import wait_until
 from deployment import NAMESPACE
 
 # Nobody knows how the command ended; the agent has said that it goes away.
 LOST, AGENT_GONE = 240, 243
+NOT_STARTED = 244
 SECONDS = 120
 # Three processes that nobody else has, one of them out of the session's reach for signals.
 SCRIPT = "setsid sleep 987654 & sleep 987653 & echo started; exec sleep 987652"
@@ -49,6 +52,36 @@ def works_again(alice) -> None:
         wait_until(works, SECONDS, "a session works again")
     except Exception as error:
         raise AssertionError(f"{error}: {last}") from None
+
+
+@contextlib.contextmanager
+def processes_left(node_cgroup: str, count: int):
+    """The node's pods, agents and sessions may have so many processes more than they have."""
+    folder, = {path.parent for root in leftovers.cgroup_roots()
+               for path in (root / node_cgroup).glob("pids.max")}
+    before = (folder / "pids.max").read_text()
+    current = int((folder / "pids.current").read_text())
+    (folder / "pids.max").write_text(str(current + count))
+    try:
+        yield
+    finally:
+        (folder / "pids.max").write_text(before)
+
+
+def test_the_node_is_out_of_pids(session, alice, deployment, cluster):
+    """However far a session comes before there is no process left for it."""
+    codes = []
+    for count in [*range(8), 100]:
+        with processes_left(cluster.node.cgroup, count):
+            done = alice.run("-n", pods.SHOP, "web", "--", "true")
+        codes.append(done.returncode)
+        assert codes[-1] in (0, NOT_STARTED), done
+        if codes[-1] != 0:
+            assert b"Resource temporarily unavailable" in done.stderr, done
+        # Besides the one that was there already.
+        wait_until(lambda: len(deployment.sessions()) == 1, SECONDS, "nothing of it is left")
+    assert codes[0] == NOT_STARTED and codes[-1] == 0, codes
+    assert session.poll() is None
 
 
 def test_the_agents_pod_is_deleted(session, alice, deployment, cluster):

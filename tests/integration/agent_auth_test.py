@@ -385,6 +385,13 @@ def test_a_web_page_cannot_use_the_certificate_that_its_browser_has(agent, calle
     assert send(agent, callers["bob"], "GET", "/api", headers=page).status == 200
 
 
+def test_a_token_counts_until_it_expires(agent, cluster):
+    token = cluster.service_account("shop", "bob", seconds=600)
+    for earlier, status in ((60, 200), (660, 401)):
+        caller = Caller(token=cluster.issued_earlier(token, earlier))
+        assert status_of(agent, caller, "GET", SHOP) == status
+
+
 def test_groups_of_a_service_account_come_from_its_token(agent, cluster):
     till = Caller(token=cluster.service_account("till", "one"))
     assert status_of(agent, till, "GET", SHOP) == 200

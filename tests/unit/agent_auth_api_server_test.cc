@@ -294,9 +294,16 @@ TEST(ApiServerTest, SendsANewTokenAfterItWasRotated) {
   auto client = cluster.Client();
   ASSERT_TRUE(client->Post(kReviews, "{}"));
   cluster.directory.Write("token", "next-token");
-  std::this_thread::sleep_for(kFileCheckInterval + milliseconds(50));
-  ASSERT_TRUE(client->Post(kReviews, "{}"));
-  EXPECT_THAT(cluster.server.requests().at(1).head, HasSubstr("Bearer next-token\r\n"));
+  // It looks at the file again after kFileCheckInterval.
+  std::string head;
+  const auto end = std::chrono::steady_clock::now() + 10 * kFileCheckInterval;
+  while (head.find("Bearer next-token\r\n") == std::string::npos &&
+         std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(milliseconds(20));
+    ASSERT_TRUE(client->Post(kReviews, "{}"));
+    head = cluster.server.requests().back().head;
+  }
+  EXPECT_THAT(head, HasSubstr("Bearer next-token\r\n"));
 }
 
 TEST(ApiServerTest, WaitsForItsFilesAndRefusesBadOnes) {
