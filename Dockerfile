@@ -55,7 +55,7 @@ RUN apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
       # What the agent is linked with.
       libboost-url1.81.0 libcpp-httplib0.11 libfmt9 libgrpc++1.51 libprometheus-cpp-core1.0 \
-      libprotobuf32 libspdlog1.10 libssl3 libyaml-cpp0.7 \
+      libprotobuf-lite32 libspdlog1.10 libssl3 libyaml-cpp0.7 \
       # Interfaces, routes, sockets, reachability.
       ethtool iproute2 iputils-arping iputils-ping iputils-tracepath mtr-tiny net-tools \
       tcptraceroute traceroute \

@@ -163,7 +163,7 @@ class Agent::Parts {
   }
 
   asio::awaitable<void> ServeApi(asio::ip::tcp::socket socket) {
-    std::shared_ptr<asio::ssl::context> tls = certificate_->Current();
+    std::shared_ptr<ssl_ctx_st> tls = certificate_->Current();
     if (const std::string warning = certificate_->TakeWarning(); !warning.empty()) {
       Log(LogLevel::kError, "the old TLS certificate stays", {{"error", warning}});
     }

@@ -64,19 +64,18 @@ std::string NextRequestId() {
 
 class Connection final : public Exchange {
  public:
-  Connection(asio::ip::tcp::socket socket, std::shared_ptr<asio::ssl::context> tls,
+  Connection(asio::ip::tcp::socket socket, const std::shared_ptr<SSL_CTX>& tls,
              const ConnectionLimits& limits, const RequestHandler& handler)
       : limits_(limits),
         handler_(handler),
         remote_(AddressOf(socket)),
-        tls_(std::move(tls)),
-        stream_(TlsStream(TcpStream(std::move(socket)), *tls_)) {}
+        stream_(std::in_place, std::move(socket), tls.get()) {}
 
   asio::awaitable<void> Serve() {
     SetTimeout(limits_.request_timeout);
-    auto [error] = co_await stream_->async_handshake(asio::ssl::stream_base::server, kAwait);
+    auto [error] = co_await stream_->async_handshake(kAwait);
     if (error) co_return;
-    certificates_ = PeerCertificates(stream_->native_handle());
+    certificates_ = PeerCertificates(stream_->ssl());
     while (co_await ServeOne()) {
     }
     if (!stream_) co_return;
@@ -120,9 +119,7 @@ class Connection final : public Exchange {
   }
 
  private:
-  void SetTimeout(std::chrono::milliseconds time) {
-    beast::get_lowest_layer(*stream_).expires_after(time);
-  }
+  void SetTimeout(std::chrono::milliseconds time) { stream_->ExpireAfter(time); }
 
   /// Whether another request may follow.
   asio::awaitable<bool> ServeOne() {
@@ -157,7 +154,7 @@ class Connection final : public Exchange {
     executor_ = stream_->get_executor();
     watched_enough_ = false;
     // A command may take longer than any request; how long, its handler decides.
-    beast::get_lowest_layer(*stream_).expires_never();
+    stream_->ExpireNever();
     co_return co_await handler_(request, this);
   }
 
@@ -229,7 +226,6 @@ class Connection final : public Exchange {
   const ConnectionLimits& limits_;
   const RequestHandler& handler_;
   const std::string remote_;
-  const std::shared_ptr<asio::ssl::context> tls_;
   std::optional<TlsStream> stream_;  ///< given away by an upgrade
   asio::any_io_executor executor_;
   beast::flat_buffer buffer_;
@@ -256,13 +252,11 @@ void SetOptions(asio::ip::tcp::socket* socket) {
 
 }  // namespace
 
-asio::awaitable<void> ServeConnection(asio::ip::tcp::socket socket,
-                                      std::shared_ptr<asio::ssl::context> tls,
+asio::awaitable<void> ServeConnection(asio::ip::tcp::socket socket, std::shared_ptr<SSL_CTX> tls,
                                       const ConnectionLimits& limits,
                                       const RequestHandler& handler) {
   SetOptions(&socket);
-  const auto connection =
-      std::make_unique<Connection>(std::move(socket), std::move(tls), limits, handler);
+  const auto connection = std::make_unique<Connection>(std::move(socket), tls, limits, handler);
   co_await connection->Serve();
 }
 

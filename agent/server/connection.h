@@ -9,9 +9,7 @@
 #include "agent/server/exchange.h"
 #include "agent/server/message.h"
 
-namespace boost::asio::ssl {
-class context;
-}
+struct ssl_ctx_st;
 
 namespace nsdebug {
 
@@ -27,8 +25,7 @@ using RequestHandler = std::function<asio::awaitable<Response>(Request*, Exchang
 
 /// Serves one accepted connection until it ends: requests in their order, kept alive between them,
 /// or one upgrade. `limits` and `handler` outlive the connection.
-asio::awaitable<void> ServeConnection(asio::ip::tcp::socket socket,
-                                      std::shared_ptr<asio::ssl::context> tls,
+asio::awaitable<void> ServeConnection(asio::ip::tcp::socket socket, std::shared_ptr<ssl_ctx_st> tls,
                                       const ConnectionLimits& limits,
                                       const RequestHandler& handler);
 

@@ -39,7 +39,7 @@ asio::awaitable<Answer> MakeAnswer(const http::request<http::empty_body>& reques
 }  // namespace
 
 asio::awaitable<void> ServeHealth(asio::ip::tcp::socket socket, const HealthAnswers& answers) {
-  TcpStream stream(std::move(socket));
+  beast::tcp_stream stream(std::move(socket));
   beast::flat_buffer buffer;
   for (bool keep_alive = true; keep_alive;) {
     stream.expires_after(kTimeout);

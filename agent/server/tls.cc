@@ -6,14 +6,11 @@
 #include <openssl/x509.h>
 #include <sys/stat.h>
 
-#include <boost/asio/ssl/context.hpp>
 #include <utility>
 
 namespace nsdebug {
 
 namespace {
-
-namespace ssl = boost::asio::ssl;
 
 // How often the files are looked at: a rotation need not be seen sooner, and an accept is cheap.
 constexpr std::chrono::seconds kLookInterval{1};
@@ -44,14 +41,11 @@ void Configure(SSL_CTX* context) {
   ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER, &AcceptCertificate);
   // A resumed session would carry an identity that was not proven again.
   ::SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-  ::SSL_CTX_set_options(context,
-                        SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+  ::SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
   ::SSL_CTX_set_num_tickets(context, 0);
   ::SSL_CTX_set_session_id_context(context,
                                    reinterpret_cast<const unsigned char*>(kSessionContext.data()),
                                    static_cast<unsigned>(kSessionContext.size()));
-  // 34 KiB less for each idle connection.
-  ::SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
   ::SSL_CTX_set_alpn_select_cb(context, &SelectAlpn, nullptr);
 }
 
@@ -98,8 +92,9 @@ Result<void> TlsCertificate::Reload() {
   looked_ = std::chrono::steady_clock::now();
   // Taken before reading: a change during it is seen by the next look.
   signature_ = Signature();
-  auto context = std::make_shared<ssl::context>(ssl::context::tls_server);
-  SSL_CTX* native = context->native_handle();
+  std::shared_ptr<SSL_CTX> context(::SSL_CTX_new(::TLS_server_method()), &::SSL_CTX_free);
+  if (!context) return Fail(Code::kUnavailable, fmt::format("set TLS up: {}", LastReason()));
+  SSL_CTX* native = context.get();
   Configure(native);
   if (::SSL_CTX_use_certificate_chain_file(native, certificate_file_.c_str()) != 1) {
     return Fail(Code::kInvalidArgument,
@@ -118,7 +113,7 @@ Result<void> TlsCertificate::Reload() {
   return {};
 }
 
-std::shared_ptr<ssl::context> TlsCertificate::Current() {
+std::shared_ptr<SSL_CTX> TlsCertificate::Current() {
   const std::scoped_lock lock(mutex_);
   if (std::chrono::steady_clock::now() >= looked_ + kLookInterval) {
     looked_ = std::chrono::steady_clock::now();

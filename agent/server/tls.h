@@ -8,9 +8,7 @@
 
 #include "base/error.h"
 
-namespace boost::asio::ssl {
-class context;
-}
+struct ssl_ctx_st;
 
 namespace nsdebug {
 
@@ -26,7 +24,7 @@ class TlsCertificate {
                                                       std::string key_file);
 
   /// The context for a connection that is accepted now.
-  std::shared_ptr<boost::asio::ssl::context> Current();
+  std::shared_ptr<ssl_ctx_st> Current();
 
   /// Why the changed files could not be used, once for each change; empty otherwise.
   std::string TakeWarning();
@@ -44,11 +42,11 @@ class TlsCertificate {
   const std::string certificate_file_;
   const std::string key_file_;
   mutable std::mutex mutex_;
-  std::shared_ptr<boost::asio::ssl::context> context_;  // guarded by mutex_
-  std::string signature_;                               // guarded by mutex_
-  std::chrono::steady_clock::time_point looked_;        // guarded by mutex_
-  std::chrono::system_clock::time_point not_after_;     // guarded by mutex_
-  std::string warning_;                                 // guarded by mutex_
+  std::shared_ptr<ssl_ctx_st> context_;              // guarded by mutex_
+  std::string signature_;                            // guarded by mutex_
+  std::chrono::steady_clock::time_point looked_;     // guarded by mutex_
+  std::chrono::system_clock::time_point not_after_;  // guarded by mutex_
+  std::string warning_;                              // guarded by mutex_
 };
 
 }  // namespace nsdebug

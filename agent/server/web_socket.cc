@@ -40,7 +40,7 @@ WebSocket::WebSocket(TlsStream stream, const Subprotocol& subprotocol,
   socket_.auto_fragment(false);
   socket_.read_message_max(0);
   socket_.text(subprotocol.base64);
-  beast::get_lowest_layer(socket_).expires_never();
+  socket_.next_layer().ExpireNever();
 }
 
 asio::awaitable<Result<void>> WebSocket::Accept(const http::request<http::string_body>& request) {
@@ -128,6 +128,6 @@ asio::awaitable<void> WebSocket::Wait() const {
   (void)co_await timer.async_wait(kAwait);
 }
 
-void WebSocket::Abort() { beast::get_lowest_layer(socket_).close(); }
+void WebSocket::Abort() { socket_.next_layer().Close(); }
 
 }  // namespace nsdebug

@@ -25,12 +25,15 @@ class WebSocket final : public ExecStream {
   void Abort() override;
 
  private:
+  // permessage-deflate: a terminal has little to save, and each session would hold its windows.
+  static constexpr bool kCompresses = false;
+
   asio::awaitable<Result<void>> Send(Channel channel, std::string_view data);
   asio::awaitable<void> SendStatus(const std::string& status);
   asio::awaitable<void> Wait() const;
   ClientInput Gone(std::string reason);
 
-  websocket::stream<TlsStream> socket_;
+  websocket::stream<TlsStream, kCompresses> socket_;
   Subprotocol subprotocol_;
   const std::chrono::milliseconds timeout_;
   FrameDecoder decoder_;

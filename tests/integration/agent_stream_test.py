@@ -9,6 +9,8 @@ import contextlib
 import hashlib
 import json
 import pathlib
+import socket
+import subprocess
 import time
 
 import pytest
@@ -303,6 +305,37 @@ def test_a_command_that_does_not_read_holds_back_its_client(agent):
                 sent += 32768
         assert sent < MUCH and agent.memory() - before < 8 << 20
     wait_until_gone(agent, stream)
+
+
+class OpensslStream(Stream):
+    """A client that is `openssl s_client`, which asks for new keys when it is told to."""
+
+    def _connect(self, agent: Agent) -> socket.socket:
+        ours, its = socket.socketpair()
+        with its:
+            self.process = subprocess.Popen(
+                ["openssl", "s_client", "-brief", "-connect", f"127.0.0.1:{agent.port}",
+                 "-CAfile", str(agent.ca)], stdin=its, stdout=its, stderr=subprocess.PIPE)
+        ours.settimeout(GONE_SECONDS)
+        return ours
+
+    def close(self) -> None:
+        super().close()
+        self.process.kill()
+        self.process.communicate()
+
+
+def test_a_client_may_change_keys_while_its_output_waits(agent):
+    expected = "".join(f"{number}\n" for number in range(1, 500_001)).encode()
+    with OpensslStream(agent, ["seq", "500000"]) as stream:
+        output = b""
+        for _ in range(20):
+            stream.send_bytes(b"K\n")
+            output += b"".join(stream.receive_message()[1] for _ in range(3))
+        outcome = stream.finish()
+        told = stream.process.stderr.read()
+    assert outcome.exit_code() == 0 and output + outcome.stdout == expected
+    assert told.count(b"KEYUPDATE") > 3, told
 
 
 # --- clients that break the protocol, or go

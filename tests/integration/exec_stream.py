@@ -89,8 +89,7 @@ class Stream:
         environment = [self.marker, *query.pop("env", [])]
         fields = {"stdin": "true", "stdout": "true", "env": environment, **query}
         fields["tty" if tty else "stderr"] = "true"
-        raw = socket.create_connection(("127.0.0.1", agent.port), timeout=_SECONDS)
-        self.socket = agent.tls().wrap_socket(raw, server_hostname="localhost")
+        self.socket = self._connect(agent)
         self._file = self.socket.makefile("rb")
         try:
             self._upgrade(exec_path(command, **fields), token)
@@ -103,6 +102,10 @@ class Stream:
 
     def __exit__(self, kind, value, trace) -> None:
         self.close()
+
+    def _connect(self, agent: Agent) -> socket.socket:
+        raw = socket.create_connection(("127.0.0.1", agent.port), timeout=_SECONDS)
+        return agent.tls().wrap_socket(raw, server_hostname="localhost")
 
     def close(self) -> None:
         """Goes away without a word."""

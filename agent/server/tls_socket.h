@@ -1,0 +1,69 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+
+#include "agent/asio.h"
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace nsdebug {
+
+/// A connected TCP socket and OpenSSL's server directly on its descriptor. Nothing here waits: what
+/// would have to is to be tried again once the socket is ready. TlsStream does so.
+///
+/// Used on the strand of its socket; one Read and one Write may be under way at once. A write to a
+/// peer that has gone raises SIGPIPE, which the program ignores.
+class TlsSocket : public std::enable_shared_from_this<TlsSocket> {
+ public:
+  enum class Next { kDone, kWaitToRead, kWaitToWrite };
+
+  /// What one try came to. A wait may be in the other direction than the data: the peer has asked
+  /// for new keys.
+  struct Attempt {
+    Next next = Next::kDone;
+    boost::system::error_code error;
+    size_t count = 0;
+  };
+
+  /// Shared by the stream and the operations that are under way when it goes.
+  static std::shared_ptr<TlsSocket> Make(asio::ip::tcp::socket socket, ssl_ctx_st* context);
+
+  Attempt Handshake();
+  Attempt Read(asio::mutable_buffer data);
+  /// Tried again with the same bytes, which may be elsewhere by then.
+  Attempt Write(asio::const_buffer data);
+  /// Sends the end, and takes the peer's.
+  Attempt Shutdown();
+
+  /// Closes after `time`, unless it is told otherwise before.
+  void ExpireAfter(std::chrono::milliseconds time);
+  void ExpireNever();
+  void Close();
+
+  /// Why an operation did not come to its own end.
+  boost::system::error_code abort_reason() const;
+
+  asio::ip::tcp::socket& socket() { return socket_; }
+  ssl_st* ssl() { return ssl_.get(); }
+
+ private:
+  struct Free {
+    void operator()(ssl_st* ssl) const;
+  };
+
+  TlsSocket(asio::ip::tcp::socket socket, ssl_ctx_st* context);
+
+  template <class Call>
+  Attempt Try(Call call);
+  Attempt Failed(int result);
+
+  asio::ip::tcp::socket socket_;
+  asio::steady_timer expiry_;
+  std::unique_ptr<ssl_st, Free> ssl_;
+  bool expired_ = false;
+};
+
+}  // namespace nsdebug
