@@ -46,7 +46,8 @@ inline constexpr std::string_view kAcceptAgentPodTable =
 /// and a server may have others: then there is none.
 std::optional<std::string> FindAgentPod(const std::string& pod_table, std::string_view node);
 
-/// The request for the CA of the agents.
+/// The request for the CA of the agents. It goes with the first questions of each connection and is
+/// not cached: that would save no round trip, and could trust an authority that was replaced.
 std::string AgentCaPath(std::string_view agent_namespace);
 
 /// The agent among the pods of a list (JSON as the API server gives it): the one that is ready.
