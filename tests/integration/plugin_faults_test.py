@@ -212,6 +212,15 @@ def test_a_certificate_that_is_none(api, tmp_path):
     assert "error: " in told and "PEM" in told
 
 
+def test_the_machines_configuration_of_openssl_is_not_ours(api, tmp_path):
+    """It is for the machine's own OpenSSL, and may forbid or load what it likes."""
+    path = tmp_path / "openssl.cnf"
+    path.write_text("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n"
+                    "[c]\nMaxProtocol = TLSv1.1\n")
+    code, told = run(api, tmp_path, OPENSSL_CONF=str(path))
+    assert (code, "no port-forward for you" in told) == (241, True)
+
+
 def test_the_log_has_no_credentials(api, tmp_path):
     _, told = run(api, tmp_path, "-v=9")
     assert "Authorization: <masked>" in told
