@@ -194,6 +194,12 @@ class Unpacker {
       const la_ssize_t count = archive_read_data(archive_, data_.data(), data_.size());
       if (count == 0) return {};
       if (count < 0) return StreamError();
+      // A sparse file has its holes as zeros here, exabytes of them for a few bytes of archive.
+      data_bytes_ += static_cast<uint64_t>(count);
+      if (data_bytes_ > report_.bytes) {
+        return Fail(Code::kInvalidArgument,
+                    "the copy: more bytes of files than were sent, which Pack() does not write");
+      }
       Result<void> written =
           WriteAll(file, {data_.data(), static_cast<size_t>(count)}, Printable(path));
       if (!written) {
@@ -246,6 +252,7 @@ class Unpacker {
   std::vector<Folder> folders_;
   Digest digest_;
   CopyReport report_;
+  uint64_t data_bytes_ = 0;  ///< of all files
   std::vector<char> buffer_ = std::vector<char>(kPieceBytes);
   std::vector<char> data_ = std::vector<char>(kPieceBytes);
 };

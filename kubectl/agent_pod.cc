@@ -51,6 +51,32 @@ std::string WhyNotReady(const json& pod) {
   return "phase " + Text(pod, "/status/phase");
 }
 
+/// Of a Table of meta.k8s.io: what stands where in its rows.
+class TableColumns {
+ public:
+  explicit TableColumns(const json& definitions) {
+    for (const json& definition : definitions) names_.push_back(Text(definition, "/name"));
+  }
+
+  /// A row's text in the column of a name; empty when there is none.
+  std::string Cell(const json& cells, std::string_view name) const {
+    const auto column = std::find(names_.begin(), names_.end(), name);
+    const auto index = static_cast<size_t>(column - names_.begin());
+    if (index >= cells.size() || !cells[index].is_string()) return {};
+    return Printable(cells[index].get_ref<const std::string&>());
+  }
+
+ private:
+  std::vector<std::string> names_;
+};
+
+/// "2/2", of a pod's containers.
+bool AllAreReady(std::string_view ready) {
+  const size_t slash = ready.find('/');
+  if (slash == 0 || slash == std::string_view::npos) return false;
+  return ready.substr(0, slash) == ready.substr(slash + 1) && ready.front() != '0';
+}
+
 }  // namespace
 
 std::string AllAgentPodsPath(std::string_view agent_namespace) {
@@ -84,16 +110,20 @@ Result<std::vector<AgentPod>> ListAgentPods(const std::string& pod_list,
   return pods;
 }
 
-std::string FirstAgentPodsPath(std::string_view agent_namespace) {
-  // A pod has about 6 KiB: this much is cheaper than a further round trip.
-  constexpr int kMaxFirst = 8;
-  return fmt::format("{}&limit={}", AllAgentPodsPath(agent_namespace), kMaxFirst);
+std::string AgentPodTablePath(std::string_view agent_namespace) {
+  // As many as kubectl asks for at once. Of more, the bytes would take longer than asking again.
+  constexpr int kMaxRows = 500;
+  return fmt::format("{}&limit={}&includeObject=None", AllAgentPodsPath(agent_namespace), kMaxRows);
 }
 
-std::optional<std::string> FindAgentPod(const std::string& pod_list, std::string_view node) {
-  const json list = json::parse(pod_list, nullptr, false);
-  for (const json& pod : List(list, "/items")) {
-    if (Text(pod, "/spec/nodeName") == node && IsReady(pod)) return Text(pod, "/metadata/name");
+std::optional<std::string> FindAgentPod(const std::string& pod_table, std::string_view node) {
+  const json table = json::parse(pod_table, nullptr, false);
+  const TableColumns columns(List(table, "/columnDefinitions"));
+  for (const json& row : List(table, "/rows")) {
+    const json& cells = List(row, "/cells");
+    const bool is_ready =
+        columns.Cell(cells, "Status") == "Running" && AllAreReady(columns.Cell(cells, "Ready"));
+    if (columns.Cell(cells, "Node") == node && is_ready) return columns.Cell(cells, "Name");
   }
   return std::nullopt;
 }

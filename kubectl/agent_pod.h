@@ -34,14 +34,20 @@ struct AgentPod {
 Result<std::vector<AgentPod>> ListAgentPods(const std::string& pod_list,
                                             std::string_view agent_namespace);
 
-/// The request for the agents of small clusters: the first of them, whatever their nodes. It can be
-/// sent before the node is known.
-std::string FirstAgentPodsPath(std::string_view agent_namespace);
+/// The request for a table of agents, which has some 150 bytes for each where a list has 6 KiB. It
+/// can be sent before the node is known, and has all agents of clusters of at most 500 nodes; of
+/// larger ones the first.
+std::string AgentPodTablePath(std::string_view agent_namespace);
+/// The header Accept of that request.
+inline constexpr std::string_view kAcceptAgentPodTable =
+    "application/json;as=Table;v=v1;g=meta.k8s.io,application/json";
 
-/// The agent of a node among such a list, if it is there and ready.
-std::optional<std::string> FindAgentPod(const std::string& pod_list, std::string_view node);
+/// The agent of a node in such a table, if it is there and ready. The columns are made for people,
+/// and a server may have others: then there is none.
+std::optional<std::string> FindAgentPod(const std::string& pod_table, std::string_view node);
 
-/// The request for the CA of the agents.
+/// The request for the CA of the agents. It goes with the first questions of each connection and is
+/// not cached: that would save no round trip, and could trust an authority that was replaced.
 std::string AgentCaPath(std::string_view agent_namespace);
 
 /// The agent among the pods of a list (JSON as the API server gives it): the one that is ready.

@@ -18,21 +18,23 @@ namespace {
 /// What is asked before anything is known.
 struct FirstAnswers {
   Result<std::string> ca;      ///< the agents' ConfigMap
-  Result<std::string> agents;  ///< some of them
+  Result<std::string> agents;  ///< a table of them; of a node its own
   Result<std::string> object;  ///< the target's; of a node nobody needs one
 };
 
 asio::awaitable<FirstAnswers> AskFirst(HttpClient* cluster, const RouteRequest* request,
                                        std::string name_space) {
-  std::vector<std::string> paths = {AgentCaPath(request->agent_namespace),
-                                    FirstAgentPodsPath(request->agent_namespace)};
+  std::vector<HttpClient::Question> questions;
+  questions.push_back({AgentCaPath(request->agent_namespace)});
   const bool is_node = request->target.kind == TargetKind::kNode;
   if (is_node) {
-    paths.back() = AgentPodsPath(request->agent_namespace, request->target.name);
+    questions.push_back({AgentPodsPath(request->agent_namespace, request->target.name)});
   } else {
-    paths.push_back(ObjectPath(request->target, name_space));
+    questions.push_back(
+        {AgentPodTablePath(request->agent_namespace), std::string(kAcceptAgentPodTable)});
+    questions.push_back({ObjectPath(request->target, name_space)});
   }
-  std::vector<Result<std::string>> answers = co_await cluster->GetAll(std::move(paths));
+  std::vector<Result<std::string>> answers = co_await cluster->GetAll(std::move(questions));
   FirstAnswers first;
   first.ca = std::move(answers[0]);
   first.agents = std::move(answers[1]);
@@ -59,16 +61,18 @@ asio::awaitable<Stage<std::string>> FindNode(HttpClient* cluster, const RouteReq
 }
 
 asio::awaitable<Stage<std::string>> FindAgent(HttpClient* cluster, const RouteRequest* request,
-                                              const Result<std::string>* some,
+                                              Result<std::string>* agents,
                                               const std::string* node) {
-  if (!*some) co_return StopAt(Peer::kApiServer, some->error());
-  if (std::optional<std::string> found = FindAgentPod(**some, *node)) co_return std::move(*found);
-  Result<std::string> all = *some;
+  if (!*agents) co_return StopAt(Peer::kApiServer, std::move(agents->error()));
   if (request->target.kind != TargetKind::kNode) {
-    all = co_await cluster->Get(AgentPodsPath(request->agent_namespace, *node));
-    if (!all) co_return StopAt(Peer::kApiServer, std::move(all.error()));
+    if (std::optional<std::string> found = FindAgentPod(**agents, *node)) {
+      co_return std::move(*found);
+    }
+    // It is on a later page, or something is wrong with it, of which the whole pod tells.
+    *agents = co_await cluster->Get(AgentPodsPath(request->agent_namespace, *node));
+    if (!*agents) co_return StopAt(Peer::kApiServer, std::move(agents->error()));
   }
-  Result<std::string> chosen = ChooseAgentPod(*all, request->agent_namespace, *node);
+  Result<std::string> chosen = ChooseAgentPod(**agents, request->agent_namespace, *node);
   if (!chosen) co_return Stop(std::move(chosen.error()), kExitAgentMissing);
   co_return std::move(*chosen);
 }

@@ -48,8 +48,14 @@ std::optional<std::chrono::system_clock::time_point> TimeOf(const json& object, 
   return ParseTimestamp(StringOf(object, name));
 }
 
+bool IsTrue(const json& object, const char* name) {
+  const json& member = MemberOf(object, name);
+  return member.is_boolean() && member.get<bool>();
+}
+
 void ReadState(const json& status, Container& container) {
   container.restarts = IntOf(status, "restartCount");
+  container.has_started = IsTrue(status, "started");
   const json& state = MemberOf(status, "state");
   if (const json& waiting = MemberOf(state, "waiting"); waiting.is_object()) {
     container.state = ContainerState::kWaiting;
@@ -69,6 +75,8 @@ void ReadContainers(const json& spec, const json& status, Pod& pod) {
       Container container;
       container.name = StringOf(entry, "name");
       container.kind = list.kind;
+      container.is_sidecar =
+          list.kind == ContainerKind::kInit && StringOf(entry, "restartPolicy") == "Always";
       for (const json& told : MemberOf(status, list.status)) {
         if (StringOf(told, "name") == container.name) ReadState(told, container);
       }

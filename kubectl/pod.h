@@ -23,6 +23,8 @@ struct Container {
   std::string reason;  ///< of waiting or terminated: "CrashLoopBackOff", "Completed"
   int exit_code = 0;   ///< of terminated
   int restarts = 0;
+  bool is_sidecar = false;   ///< an init container that goes on beside the regular ones
+  bool has_started = false;  ///< the kubelet's word for it: the next one's turn has come
 };
 
 /// The part of a pod that choosing one and entering it needs.

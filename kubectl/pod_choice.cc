@@ -63,6 +63,37 @@ bool IsCompleted(const Pod& pod) { return pod.phase == "Succeeded" || pod.phase 
 
 Failure Refuse(std::string message) { return Fail(Code::kFailedPrecondition, std::move(message)); }
 
+/// The init container that the regular ones wait for; null when none is known of.
+const Container* FindBlocking(const Pod& pod) {
+  const auto is_over = [](const Container& container) {
+    if (container.is_sidecar && container.has_started) return true;
+    return container.state == ContainerState::kTerminated && container.exit_code == 0;
+  };
+  const auto found =
+      std::find_if(pod.containers.begin(), pod.containers.end(), [&](const Container& container) {
+        return container.kind == ContainerKind::kInit && !is_over(container);
+      });
+  const bool is_told = found != pod.containers.end() && found->state != ContainerState::kUnknown;
+  return is_told ? &*found : nullptr;
+}
+
+/// Why a container has not begun whose turn comes after `init`, and what can be entered instead.
+std::string WaitsFor(const Container& container, const Container& init) {
+  const std::string name = Printable(init.name);
+  const std::string why = container.reason.empty() ? "waiting" : Printable(container.reason);
+  if (init.state == ContainerState::kRunning) {
+    return fmt::format(
+        "does not run ({}): init container {} still runs: enter that with -c {}, or "
+        "the pod around both with --sandbox",
+        why, name, name);
+  }
+  const std::string state = init.reason.empty() ? "not running" : Printable(init.reason);
+  return fmt::format(
+      "does not run ({}): init container {} is not through ({}): enter the pod "
+      "around both with --sandbox",
+      why, name, state);
+}
+
 /// What makes entering the pod in any way impossible.
 Result<void> CheckPod(const Pod& pod) {
   if (IsCompleted(pod)) {
@@ -117,6 +148,13 @@ Result<void> CheckContainerRuns(const Pod& pod, const Container& container) {
   if (Result<void> good = CheckPod(pod); !good) return good;
   const std::string name =
       fmt::format("container {} of pod {}", Printable(container.name), Printable(pod.name));
+  const bool has_begun =
+      container.state == ContainerState::kRunning || container.state == ContainerState::kTerminated;
+  const Container* init = has_begun ? nullptr : FindBlocking(pod);
+  if (init != nullptr && container.kind != ContainerKind::kEphemeral &&
+      init->name != container.name) {
+    return Refuse(fmt::format("{} {}", name, WaitsFor(container, *init)));
+  }
   switch (container.state) {
     case ContainerState::kWaiting:
       return Refuse(

@@ -96,9 +96,9 @@ HttpClient::HttpClient(std::unique_ptr<ByteStream> stream, Options options)
 
 HttpClient::~HttpClient() = default;
 
-asio::awaitable<Result<std::string>> HttpClient::Get(std::string target) {
+asio::awaitable<Result<std::string>> HttpClient::Get(Question question) {
   for (int tries = 1;; ++tries) {
-    Answer answer = co_await Exchange("GET", target, {});
+    Answer answer = co_await Exchange("GET", question, {});
     const bool is_lost = answer.failure && answer.failure->code == Code::kUnavailable;
     const bool may_help = (is_lost && options_.connect) || answer.retry_after;
     if (!may_help || tries == kMaxTries) co_return ResultOf(std::move(answer));
@@ -107,25 +107,25 @@ asio::awaitable<Result<std::string>> HttpClient::Get(std::string target) {
 }
 
 asio::awaitable<std::vector<Result<std::string>>> HttpClient::GetAll(
-    std::vector<std::string> targets) {
+    std::vector<Question> questions) {
   std::vector<Result<std::string>> results;
   bool is_sent = is_open_;
-  for (const std::string& target : targets) {
+  for (const Question& question : questions) {
     if (!is_sent) break;
-    Result<void> written = co_await Write("GET", target, {});
+    Result<void> written = co_await Write("GET", question, {});
     is_sent = written.has_value();
   }
   if (is_sent && options_.log != nullptr) options_.log->CountRoundTrip("requests");
-  for (const std::string& target : targets) {
+  for (const Question& question : questions) {
     Answer answer;
     // After one that was lost or was the connection's last there are no others.
-    if (is_sent && is_open_) answer = co_await ReadAnswer("GET", target);
+    if (is_sent && is_open_) answer = co_await ReadAnswer("GET", question.target);
     const bool is_answered = is_sent && answer.status != 0 && !answer.retry_after;
     if (is_answered) {
       results.push_back(ResultOf(std::move(answer)));
     } else {
       is_open_ = is_sent = false;
-      Result<std::string> alone = co_await Get(target);
+      Result<std::string> alone = co_await Get(question);
       results.push_back(std::move(alone));
     }
   }
@@ -134,7 +134,8 @@ asio::awaitable<std::vector<Result<std::string>>> HttpClient::GetAll(
 
 asio::awaitable<Result<std::string>> HttpClient::Send(std::string method, std::string target,
                                                       std::string body) {
-  Answer answer = co_await Exchange(std::move(method), std::move(target), std::move(body));
+  Question question{std::move(target)};
+  Answer answer = co_await Exchange(std::move(method), std::move(question), std::move(body));
   co_return ResultOf(std::move(answer));
 }
 
@@ -157,7 +158,7 @@ asio::awaitable<Result<void>> HttpClient::Connect() {
   co_return Result<void>();
 }
 
-asio::awaitable<HttpClient::Answer> HttpClient::Exchange(std::string method, std::string target,
+asio::awaitable<HttpClient::Answer> HttpClient::Exchange(std::string method, Question question,
                                                          std::string body) {
   Answer answer;
   Result<void> connected = co_await Connect();
@@ -166,20 +167,21 @@ asio::awaitable<HttpClient::Answer> HttpClient::Exchange(std::string method, std
     co_return answer;
   }
   if (options_.log != nullptr) options_.log->CountRoundTrip("request");
-  Result<void> written = co_await Write(method, target, std::move(body));
+  Result<void> written = co_await Write(method, question, std::move(body));
   if (!written) {
     answer.failure = std::move(written.error());
     co_return answer;
   }
-  answer = co_await ReadAnswer(std::move(method), std::move(target));
+  answer = co_await ReadAnswer(std::move(method), std::move(question.target));
   co_return answer;
 }
 
-asio::awaitable<Result<void>> HttpClient::Write(std::string method, std::string target,
+asio::awaitable<Result<void>> HttpClient::Write(std::string method, Question question,
                                                 std::string body) {
+  const std::string& target = question.target;
   Request request(http::string_to_verb(method), options_.path_prefix + target, 11);
   request.set(http::field::host, options_.host);
-  request.set(http::field::accept, "application/json");
+  request.set(http::field::accept, question.accept);
   request.set(http::field::user_agent, "kubectl-ns_debug/" NS_DEBUG_VERSION);
   for (const auto& [name, value] : options_.headers) request.set(name, value);
   if (!body.empty()) request.set(http::field::content_type, "application/json");

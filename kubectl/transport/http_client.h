@@ -36,13 +36,22 @@ class HttpClient {
   HttpClient(std::unique_ptr<ByteStream> stream, Options options);
   ~HttpClient();
 
+  /// What to ask for, and in which form.
+  struct Question {
+    std::string target;
+    std::string accept = "application/json";
+  };
+
   /// The body of a 2xx answer. Others are errors with the message of their Status:
   /// kUnauthenticated, kPermissionDenied, kNotFound, kInvalidArgument, kResourceExhausted,
   /// kUnavailable, kInternal. A connection that breaks is made again, and a server that asks for
   /// patience gets some, both for a bounded number of times.
-  asio::awaitable<Result<std::string>> Get(std::string target);
+  asio::awaitable<Result<std::string>> Get(Question question);
+  asio::awaitable<Result<std::string>> Get(std::string target) {
+    return Get(Question{std::move(target)});
+  }
   /// Several at the price of one: they are sent before the first is answered.
-  asio::awaitable<std::vector<Result<std::string>>> GetAll(std::vector<std::string> targets);
+  asio::awaitable<std::vector<Result<std::string>>> GetAll(std::vector<Question> questions);
   /// Sent once: nobody knows what a request did whose answer was lost.
   asio::awaitable<Result<std::string>> Send(std::string method, std::string target,
                                             std::string body);
@@ -67,8 +76,8 @@ class HttpClient {
   };
 
   asio::awaitable<Result<void>> Connect();
-  asio::awaitable<Answer> Exchange(std::string method, std::string target, std::string body);
-  asio::awaitable<Result<void>> Write(std::string method, std::string target, std::string body);
+  asio::awaitable<Answer> Exchange(std::string method, Question question, std::string body);
+  asio::awaitable<Result<void>> Write(std::string method, Question question, std::string body);
   asio::awaitable<Answer> ReadAnswer(std::string method, std::string target);
   Error Lost(const std::string& method, const std::string& target, const std::string& why);
   static Result<std::string> ResultOf(Answer answer);

@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "base/text.h"
+#include "kubectl/transport/port_forward_decoder.h"
 #include "kubectl/transport/web_socket.h"
 
 namespace nsdebug::kubectl {
@@ -14,20 +14,15 @@ namespace {
 
 namespace websocket = boost::beast::websocket;
 
-// Of the first and only port: what it carries, and why it is broken.
+// In front of what is sent.
 constexpr char kDataChannel = 0;
-constexpr char kErrorChannel = 1;
-// Each channel begins with its port, in two bytes.
-constexpr size_t kPortBytes = 2;
-
-constexpr size_t kMaxReasonBytes = 1024;
 
 class WebSocketPortForward final : public ByteStream {
  public:
   explicit WebSocketPortForward(std::unique_ptr<WebSocketStream> socket)
       : socket_(std::move(socket)) {}
 
-  std::string Reason() const override { return reason_; }
+  std::string Reason() const override { return decoder_.Reason(); }
   asio::any_io_executor executor() override { return socket_->get_executor(); }
 
   asio::awaitable<Transferred> Read(asio::mutable_buffer buffer) override {
@@ -35,11 +30,11 @@ class WebSocketPortForward final : public ByteStream {
       auto [error, count] = co_await socket_->async_read_some(buffer, kAwait);
       if (error == websocket::error::closed) co_return Transferred{asio::error::eof, 0};
       if (error) co_return Transferred{error, 0};
-      auto* bytes = static_cast<char*>(buffer.data());
-      const size_t kept = Take(bytes, count);
+      const size_t kept =
+          decoder_.Take({static_cast<char*>(buffer.data()), count}, socket_->is_message_done());
       if (kept > 0) co_return Transferred{{}, kept};
       // The other side has told why there is nothing to read, and will not close at once.
-      if (!reason_.empty()) co_return Transferred{asio::error::connection_refused, 0};
+      if (decoder_.is_broken()) co_return Transferred{asio::error::connection_refused, 0};
     }
   }
 
@@ -56,41 +51,8 @@ class WebSocketPortForward final : public ByteStream {
   void Close() override { socket_->next_layer().stream().Close(); }
 
  private:
-  /// Leaves the data of a piece at the start of the buffer; how much that is.
-  size_t Take(char* bytes, size_t count) {
-    size_t begin = 0;
-    if (!in_message_ && count > 0) {
-      channel_ = bytes[0];
-      begin = 1;
-    }
-    in_message_ = !socket_->is_message_done();
-    if (channel_ == kErrorChannel) {
-      TakeReason({bytes + begin, count - begin});
-      return 0;
-    }
-    if (channel_ != kDataChannel) return 0;
-    const size_t skipped = std::min(port_left_, count - begin);
-    port_left_ -= skipped;
-    begin += skipped;
-    std::char_traits<char>::move(bytes, bytes + begin, count - begin);
-    return count - begin;
-  }
-
-  void TakeReason(std::string_view text) {
-    const size_t skipped = std::min(error_port_left_, text.size());
-    error_port_left_ -= skipped;
-    text.remove_prefix(skipped);
-    reason_ +=
-        Printable(text.substr(0, kMaxReasonBytes - std::min(kMaxReasonBytes, reason_.size())),
-                  kMaxReasonBytes);
-  }
-
   std::unique_ptr<WebSocketStream> socket_;
-  bool in_message_ = false;
-  char channel_ = 0;
-  size_t port_left_ = kPortBytes;
-  size_t error_port_left_ = kPortBytes;
-  std::string reason_;
+  PortForwardDecoder decoder_;
 };
 
 }  // namespace

@@ -68,7 +68,15 @@ void TrustSystem(ssl::context* context) {
   }
 }
 
+/// Before OpenSSL's first use, which would else begin it in its own way. The machine's openssl.cnf
+/// is for the machine's OpenSSL: it may name modules for that one, and here would only take time.
+/// So would handing back, at the end, memory that the end of the process frees.
+void BeginOpenSsl() {
+  ::OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
+}
+
 Result<std::unique_ptr<ssl::context>> MakeContext(const TlsOptions& options) {
+  BeginOpenSsl();
   auto context = std::make_unique<ssl::context>(ssl::context::tls_client);
   ::SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
   boost::system::error_code error;

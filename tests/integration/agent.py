@@ -242,7 +242,8 @@ def make_certificate(certificate: pathlib.Path, key: pathlib.Path) -> None:
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
          "-nodes", "-days", "2", "-subj", "/CN=ns-debug-agent", "-keyout", str(key),
-         "-out", str(certificate), "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+         "-out", str(certificate), "-addext",
+         "subjectAltName=DNS:localhost,DNS:ns-debug-agent,IP:127.0.0.1"],
         check=True, stdin=subprocess.DEVNULL, capture_output=True)
     os.chmod(key, 0o600)
 

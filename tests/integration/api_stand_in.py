@@ -4,12 +4,14 @@ connections and answers nonsense where a test says so."""
 import base64
 import hashlib
 import json
+import io
 import pathlib
 import socket
 import ssl
 import threading
 from collections.abc import Callable
 
+import port_forward
 from agent import make_certificate
 
 _SECONDS = 60
@@ -41,7 +43,7 @@ def upgrade(headers: dict[str, str], *messages: bytes) -> bytes:
     accept = base64.b64encode(hashlib.sha1(key + _WEBSOCKET).digest()).decode()
     head = ("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             f"Sec-WebSocket-Accept: {accept}\r\nSec-WebSocket-Protocol: v4.channel.k8s.io\r\n\r\n")
-    return head.encode() + b"".join(bytes([0x82, len(one)]) + one for one in messages)
+    return head.encode() + b"".join(port_forward.frame(one) for one in messages)
 
 
 POD = {"kind": "Pod", "metadata": {"namespace": "default", "name": "web"},
@@ -53,9 +55,18 @@ AGENTS = {"kind": "PodList", "items": [{
     "status": {"conditions": [{"type": "Ready", "status": "True"}]}}]}
 
 
+def agent_table(nodes: int) -> dict:
+    """The agents of n1 to nN, as a Table."""
+    columns = ("Name", "Ready", "Status", "Restarts", "Age", "IP", "Node")
+    return {"kind": "Table", "columnDefinitions": [{"name": name} for name in columns], "rows": [
+        {"cells": [f"agent-{number}", "1/1", "Running", 0, "5d", "10.0.0.1", f"n{number}"]}
+        for number in range(1, nodes + 1)]}
+
+
 class ApiStandIn:
     """Listens on the loopback address inside a `with`. `answers` are functions by the start of a
-    path, which take the request's headers; `requests` are the paths that were asked for."""
+    path, which take the request's headers; `requests` are the paths that were asked for. With
+    `agent_port` the port-forward leads there."""
 
     def __init__(self, folder: pathlib.Path, has_tls: bool = True):
         self.certificate = folder / "api.crt"
@@ -68,10 +79,12 @@ class ApiStandIn:
         self.port = self._listener.getsockname()[1]
         self.requests: list[str] = []
         self.over = threading.Event()
+        self.agent_port = 0
         ca = {"kind": "ConfigMap", "data": {"ca.crt": self.certificate.read_text()}}
         self.answers: dict[str, Callable[[dict[str, str]], bytes]] = {
             "/api/v1/namespaces/default/pods/web": lambda headers: answer(200, POD),
-            "/api/v1/namespaces/ns-debug/pods?": lambda headers: answer(200, AGENTS),
+            "/api/v1/namespaces/ns-debug/pods?": lambda headers: answer(
+                200, agent_table(1) if "as=Table" in headers["accept"] else AGENTS),
             "/api/v1/namespaces/ns-debug/configmaps/": lambda headers: answer(200, ca),
             "/api/v1/namespaces/ns-debug/pods/agent-1/portforward":
                 lambda headers: status(403, "no port-forward for you"),
@@ -105,25 +118,35 @@ class ApiStandIn:
     def _serve(self, client: socket.socket) -> None:
         try:
             with client:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if self._context is None:
                     self.hang({})
                 with self._context.wrap_socket(client, server_side=True) as stream:
+                    reader = stream.makefile("rb")
                     while True:
-                        self._serve_one(stream)
+                        self._serve_one(stream, reader)
         except (OSError, Drop):
             pass
 
-    def _serve_one(self, stream: ssl.SSLSocket) -> None:
-        head = b""
-        while not head.endswith(b"\r\n\r\n"):
-            got = stream.recv(1)
-            if not got:
+    def _serve_one(self, stream: ssl.SSLSocket, reader: io.BufferedReader) -> None:
+        lines = []
+        while not lines or lines[-1]:
+            line = reader.readline()
+            if not line:
                 raise Drop
-            head += got
-        lines = head.decode().split("\r\n")
+            lines.append(line.decode().rstrip("\r\n"))
         path = lines[0].split(" ")[1]
         headers = {name.lower(): value.strip()
                    for name, _, value in (line.partition(":") for line in lines[1:])}
         self.requests.append(path)
+        if self.agent_port and "/portforward?" in path:
+            stream.sendall(upgrade(headers, *port_forward.FIRST))
+            port_forward.carry(stream, self.agent_port)
+            raise Drop
         best = max((one for one in self.answers if path.startswith(one)), key=len)
-        stream.sendall(self.answers[best](headers))
+        told = self.answers[best](headers)
+        stream.sendall(told)
+        if told.startswith(b"HTTP/1.1 101 "):
+            while reader.read1():
+                pass
+            raise Drop

@@ -6,8 +6,9 @@ import pathlib
 import subprocess
 
 import pytest
-from api_stand_in import POD, ApiStandIn, Drop, answer, status, upgrade
+from api_stand_in import AGENTS, POD, ApiStandIn, Drop, agent_table, answer, status, upgrade
 from conftest import BUILD_DIR
+from port_forward import FIRST
 
 TOKEN = "a-token-that-nobody-may-see"
 SECONDS = 60
@@ -33,14 +34,14 @@ def kubeconfig(folder: pathlib.Path, server: str, certificate: pathlib.Path, use
 
 
 def run(api: ApiStandIn, folder: pathlib.Path, *arguments: str, user: dict | None = None,
-        server: str = ""):
+        server: str = "", **variables: str):
     """The plugin's end."""
     file = kubeconfig(folder, server or f"https://localhost:{api.port}", api.certificate,
                       {"token": TOKEN} if user is None else user)
     done = subprocess.run(
         [str(BUILD_DIR / "bin" / "kubectl-ns_debug"), "--kubeconfig", file, *arguments, "web",
          "--", "true"], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
-        env={"HOME": str(folder), "PATH": "/usr/bin:/bin"}, check=False)
+        env={"HOME": str(folder), "PATH": "/usr/bin:/bin", **variables}, check=False)
     assert done.stdout == b""
     assert TOKEN.encode() not in done.stderr
     return done.returncode, done.stderr.decode()
@@ -70,6 +71,21 @@ def test_requests_that_do_not_need_each_other_go_together(api, tmp_path):
     _, told = run(api, tmp_path, "-v=6")
     # The pod, the agents and their authority.
     assert told.count('"Response"') == 4
+
+
+@pytest.mark.parametrize("table", [AGENTS, {"kind": "Table"}, [], agent_table(1)])
+def test_a_table_of_agents_that_does_not_have_ours(api, tmp_path, table):
+    """Of another form, or of another page: then the node's agent is asked for."""
+    agents = "/api/v1/namespaces/ns-debug/pods?"
+    if table == agent_table(1):
+        api.answers[POD_PATH] = lambda headers: answer(200, {**POD, "spec": {
+            **POD["spec"], "nodeName": "n2"}})
+    api.answers[agents] = lambda headers: answer(
+        200, table if "as=Table" in headers["accept"] else AGENTS)
+    code, told = run(api, tmp_path)
+    assert (code, "no port-forward for you" in told) == (241, True)
+    asked = [path for path in api.requests if path.startswith(agents)]
+    assert len(asked) == 2 and "fieldSelector=spec.nodeName%3Dn" in asked[1]
 
 
 @pytest.mark.parametrize("path", [POD_PATH, "/api/v1/namespaces/ns-debug/pods?",
@@ -136,18 +152,15 @@ def test_a_server_that_does_not_even_speak_tls(tmp_path):
 
 
 def test_an_agent_that_does_not_answer_behind_the_port_forward(api, tmp_path):
-    port = (8443).to_bytes(2, "little")
-    api.answers[FORWARD_PATH] = lambda headers: upgrade(headers, b"\0" + port, b"\1" + port)
+    api.answers[FORWARD_PATH] = lambda headers: upgrade(headers, *FIRST)
     code, told = run(api, tmp_path, "--request-timeout", "1s")
     assert code == 240
     assert "TLS with ns-debug-agent: no answer in time" in told
 
 
 def test_nobody_listens_behind_the_port_forward(api, tmp_path):
-    port = (8443).to_bytes(2, "little")
     why = b"error forwarding port 8443 to pod: connection refused"
-    api.answers[FORWARD_PATH] = lambda headers: upgrade(
-        headers, b"\0" + port, b"\1" + port, b"\1" + why)
+    api.answers[FORWARD_PATH] = lambda headers: upgrade(headers, *FIRST, b"\1" + why)
     code, told = run(api, tmp_path)
     assert code == 243
     assert why.decode() in told
@@ -197,6 +210,15 @@ def test_a_certificate_that_is_none(api, tmp_path):
                                           "client-key": str(tmp_path / "key")})
     assert code == 245
     assert "error: " in told and "PEM" in told
+
+
+def test_the_machines_configuration_of_openssl_is_not_ours(api, tmp_path):
+    """It is for the machine's own OpenSSL, and may forbid or load what it likes."""
+    path = tmp_path / "openssl.cnf"
+    path.write_text("openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n"
+                    "[c]\nMaxProtocol = TLSv1.1\n")
+    code, told = run(api, tmp_path, OPENSSL_CONF=str(path))
+    assert (code, "no port-forward for you" in told) == (241, True)
 
 
 def test_the_log_has_no_credentials(api, tmp_path):

@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -168,6 +169,48 @@ TEST_F(CopyTest, WhatIsCutOffIsNoCopy) {
     EXPECT_EQ(report.error().code, Code::kUnavailable) << size;
   }
   EXPECT_FALSE(UnpackBytes("sh: ns-copy: not found\n"));
+}
+
+/// A header of ustar, of which Pack() writes other ones.
+std::string RawHeader(const std::string& name, char type, size_t size) {
+  std::string header(kPaxBlockBytes, '\0');
+  const auto put = [&](size_t at, const std::string& text) {
+    header.replace(at, text.size(), text);
+  };
+  put(0, name);
+  put(100, "0000644");
+  put(124, fmt::format("{:011o}", size));
+  put(136, "00000000000");
+  put(148, "        ");
+  put(156, std::string(1, type));
+  put(257, std::string("ustar\00000", 8));
+  unsigned sum = 0;
+  for (const char c : header) sum += static_cast<unsigned char>(c);
+  put(148, fmt::format("{:06o}", sum));
+  return header;
+}
+
+/// One record of an extended header; its length counts itself.
+std::string PaxRecord(const std::string& text) {
+  size_t size = text.size() + 3;
+  while (fmt::format("{} {}\n", size, text).size() != size) ++size;
+  return fmt::format("{} {}\n", size, text);
+}
+
+TEST_F(CopyTest, AFileWithHolesDoesNotFillTheDisk) {
+  const std::string records = PaxRecord("GNU.sparse.major=1") + PaxRecord("GNU.sparse.minor=0") +
+                              PaxRecord("GNU.sparse.name=x") +
+                              PaxRecord("GNU.sparse.realsize=1000000001");
+  // One byte at the start, and one behind a gigabyte of nothing.
+  std::string map = "2\n0\n1\n1000000000\n1\n";
+  map += PaxPadding(map.size()) + "ab";
+  const std::string archive = RawHeader("pax", 'x', records.size()) + records +
+                              PaxPadding(records.size()) + RawHeader("x", '0', map.size()) + map +
+                              PaxPadding(map.size()) + PaxEnd();
+  const Result<CopyReport> report = UnpackBytes(archive);
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().message, HasSubstr("more bytes of files than were sent"));
+  EXPECT_LE(fs::file_size(root_ / "into" / "x"), archive.size());
 }
 
 TEST_F(CopyTest, ARootHasItsOwnLinks) {

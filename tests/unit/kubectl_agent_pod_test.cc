@@ -52,6 +52,50 @@ TEST(AgentPodTest, IsNotConfusedByWhatIsNoList) {
   }
 }
 
+/// As the API server has it, with the columns that only `-o wide` shows.
+json Table(const json& rows) {
+  json table = {{"kind", "Table"}, {"rows", json::array()}};
+  for (const char* name : {"Name", "Ready", "Status", "Restarts", "Age", "IP", "Node"}) {
+    table["columnDefinitions"].push_back({{"name", name}});
+  }
+  for (const json& cells : rows) table["rows"].push_back({{"cells", cells}});
+  return table;
+}
+
+json Row(const char* name, const char* ready, const char* status, const char* node) {
+  return {name, ready, status, 0, "5d", "10.0.0.1", node};
+}
+
+TEST(AgentPodTableTest, HasTheOneOfANode) {
+  const json table = Table(
+      {Row("agent-a", "1/1", "Running", "node-1"), Row("agent-b", "2/2", "Running", "node-2")});
+  EXPECT_EQ(FindAgentPod(table.dump(), "node-1"), "agent-a");
+  EXPECT_EQ(FindAgentPod(table.dump(), "node-2"), "agent-b");
+  EXPECT_EQ(FindAgentPod(table.dump(), "node"), std::nullopt);
+}
+
+TEST(AgentPodTableTest, HasOnlyThoseThatAreReady) {
+  const json table = Table(
+      {Row("starts", "0/1", "Running", "node-1"), Row("half", "1/2", "Running", "node-1"),
+       Row("empty", "0/0", "Running", "node-1"), Row("leaves", "1/1", "Terminating", "node-1"),
+       Row("fails", "1/1", "CrashLoopBackOff", "node-1")});
+  EXPECT_EQ(FindAgentPod(table.dump(), "node-1"), std::nullopt);
+}
+
+TEST(AgentPodTableTest, IsNotConfusedByOtherColumnsOrNone) {
+  json table = Table({Row("agent-a", "1/1", "Running", "node-1")});
+  table["columnDefinitions"].erase(1);
+  EXPECT_EQ(FindAgentPod(table.dump(), "node-1"), std::nullopt);
+  table.erase("columnDefinitions");
+  EXPECT_EQ(FindAgentPod(table.dump(), "node-1"), std::nullopt);
+  table = Table({json::array(), json::array({7}), json(7), Row("agent-a", "1", "Running", "x")});
+  for (const std::string& text : {std::string(), std::string("[]"), std::string("{\"rows\": 7}"),
+                                  json{{"items", {Agent("one", "True")}}}.dump(), table.dump()}) {
+    EXPECT_EQ(FindAgentPod(text, "node-1"), std::nullopt) << text;
+    EXPECT_EQ(FindAgentPod(text, ""), std::nullopt) << text;
+  }
+}
+
 TEST(AgentPodTest, TakesTheAuthorityOutOfTheConfigMap) {
   EXPECT_EQ(*AgentCaOf(R"({"data": {"ca.crt": "PEM"}})"), "PEM");
   EXPECT_FALSE(AgentCaOf(R"({"data": {"ca.crt": 7}})"));

@@ -137,6 +137,86 @@ TEST(RunningTest, RefusesByPhaseAndState) {
   EXPECT_EQ(CheckSandboxRuns(pod).error().code, Code::kFailedPrecondition);
 }
 
+class InitTest : public testing::Test {
+ protected:
+  InitTest() {
+    pod_.phase = "Pending";
+    pod_.containers[0].state = ContainerState::kWaiting;
+    pod_.containers[0].reason = "PodInitializing";
+    Add("first", ContainerState::kTerminated, "Completed");
+    Add("setup", ContainerState::kRunning, "");
+  }
+  void Add(const char* name, ContainerState state, const char* reason) {
+    Container container;
+    container.name = name;
+    container.kind = ContainerKind::kInit;
+    container.state = state;
+    container.reason = reason;
+    pod_.containers.push_back(container);
+  }
+  std::string Refusal(size_t container = 0) {
+    Result<void> runs = CheckContainerRuns(pod_, pod_.containers[container]);
+    return runs ? "(none)" : runs.error().message;
+  }
+
+  Pod pod_ = Healthy("web");
+};
+
+TEST_F(InitTest, NamesTheInitContainerThatRuns) {
+  const std::string expected =
+      "container app of pod web does not run (PodInitializing): init container setup still runs: "
+      "enter that with -c setup, or the pod around both with --sandbox";
+  EXPECT_EQ(Refusal(), expected);
+  EXPECT_EQ(CheckContainerRuns(pod_, pod_.containers[0]).error().code, Code::kFailedPrecondition);
+  // It can be entered, and so can the pod.
+  EXPECT_EQ(Refusal(2), "(none)");
+  EXPECT_TRUE(CheckSandboxRuns(pod_));
+}
+
+TEST_F(InitTest, NamesTheOneThatDoesNotGetThrough) {
+  pod_.containers[2].state = ContainerState::kWaiting;
+  pod_.containers[2].reason = "CrashLoopBackOff";
+  EXPECT_EQ(Refusal(),
+            "container app of pod web does not run (PodInitializing): init container setup is not "
+            "through (CrashLoopBackOff): enter the pod around both with --sandbox");
+  pod_.containers[2].state = ContainerState::kTerminated;
+  pod_.containers[2].reason = "Error";
+  pod_.containers[2].exit_code = 1;
+  EXPECT_EQ(Refusal(),
+            "container app of pod web does not run (PodInitializing): init container setup is not "
+            "through (Error): enter the pod around both with --sandbox");
+  // Of itself a container says what it always says.
+  EXPECT_EQ(Refusal(2),
+            "container setup of pod web has ended (Error, exit code 1): enter the pod around it "
+            "with --sandbox");
+}
+
+TEST_F(InitTest, AnotherInitContainerWaitsForItToo) {
+  Add("last", ContainerState::kWaiting, "PodInitializing");
+  EXPECT_EQ(Refusal(3),
+            "container last of pod web does not run (PodInitializing): init container setup still "
+            "runs: enter that with -c setup, or the pod around both with --sandbox");
+}
+
+TEST_F(InitTest, AContainerOfWhichNothingWasToldWaitsAllTheSame) {
+  pod_.containers[0].state = ContainerState::kUnknown;
+  pod_.containers[0].reason.clear();
+  EXPECT_EQ(Refusal(),
+            "container app of pod web does not run (waiting): init container setup still runs: "
+            "enter that with -c setup, or the pod around both with --sandbox");
+}
+
+TEST_F(InitTest, NobodyWaitsForASidecarThatHasStarted) {
+  pod_.containers[2].is_sidecar = true;
+  EXPECT_NE(Refusal().find("init container setup"), std::string::npos);
+  pod_.containers[2].has_started = true;
+  EXPECT_EQ(Refusal(),
+            "container app of pod web does not run (PodInitializing): enter the pod around it with "
+            "--sandbox");
+  pod_.containers[0].state = ContainerState::kRunning;
+  EXPECT_EQ(Refusal(), "(none)");
+}
+
 TEST(RunningTest, LeavesItToTheAgentWhenNothingWasTold) {
   Pod pod = Healthy("web");
   pod.containers[0].state = ContainerState::kUnknown;

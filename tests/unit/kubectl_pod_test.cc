@@ -13,7 +13,7 @@ constexpr const char* kPod = R"({
                "annotations": {"kubectl.kubernetes.io/default-container": "app"}},
   "spec": {"nodeName": "n1",
            "containers": [{"name": "proxy"}, {"name": "app"}],
-           "initContainers": [{"name": "setup"}],
+           "initContainers": [{"name": "setup"}, {"name": "mesh", "restartPolicy": "Always"}],
            "ephemeralContainers": [{"name": "debugger-x"}]},
   "status": {"phase": "Running",
              "conditions": [{"type": "PodScheduled", "status": "True"},
@@ -24,7 +24,8 @@ constexpr const char* kPod = R"({
                 "state": {"waiting": {"reason": "CrashLoopBackOff"}}},
                {"name": "proxy", "restartCount": 0, "state": {"running": {}}}],
              "initContainerStatuses": [
-               {"name": "setup",
+               {"name": "mesh", "started": true, "state": {"running": {}}},
+               {"name": "setup", "started": false,
                 "state": {"terminated": {"exitCode": 7, "reason": "Error"}}}]}})";
 
 TEST(PodTest, ReadsWhatChoosingNeeds) {
@@ -45,7 +46,7 @@ TEST(PodTest, ReadsWhatChoosingNeeds) {
 
 TEST(PodTest, ReadsItsContainersAndTheirStates) {
   const auto containers = ParsePod(kPod)->containers;
-  ASSERT_EQ(containers.size(), 4U);
+  ASSERT_EQ(containers.size(), 5U);
   EXPECT_EQ(containers[0].name, "proxy");
   EXPECT_EQ(containers[0].state, ContainerState::kRunning);
   EXPECT_EQ(containers[1].name, "app");
@@ -55,8 +56,11 @@ TEST(PodTest, ReadsItsContainersAndTheirStates) {
   EXPECT_EQ(containers[2].kind, ContainerKind::kInit);
   EXPECT_EQ(containers[2].state, ContainerState::kTerminated);
   EXPECT_EQ(containers[2].exit_code, 7);
-  EXPECT_EQ(containers[3].kind, ContainerKind::kEphemeral);
-  EXPECT_EQ(containers[3].state, ContainerState::kUnknown);
+  EXPECT_FALSE(containers[2].is_sidecar || containers[2].has_started);
+  EXPECT_EQ(containers[3].kind, ContainerKind::kInit);
+  EXPECT_TRUE(containers[3].is_sidecar && containers[3].has_started);
+  EXPECT_EQ(containers[4].kind, ContainerKind::kEphemeral);
+  EXPECT_EQ(containers[4].state, ContainerState::kUnknown);
 }
 
 TEST(PodTest, SaysWhyNoNodeWasFound) {
