@@ -1,8 +1,10 @@
 // ns-debug-agent: the endpoint on every node that runs commands in the namespaces of its pods.
 
+#include <malloc.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -33,11 +35,22 @@ sigset_t BlockSignals() {
   return signals;
 }
 
+// What many sessions have freed lies between what others still have, and only goes back to the
+// system when that is asked for.
+constexpr timespec kTrimInterval{10, 0};
+
+int WaitForSignal(const sigset_t& signals) {
+  for (;;) {
+    const int received = ::sigtimedwait(&signals, nullptr, &kTrimInterval);
+    if (received > 0) return received;
+    if (errno == EAGAIN) ::malloc_trim(0);
+  }
+}
+
 /// Returns when the agent is to stop.
 void WaitForStop(const sigset_t& signals, Agent* agent) {
   for (;;) {
-    int received = 0;
-    if (::sigwait(&signals, &received) != 0) continue;
+    const int received = WaitForSignal(signals);
     if (received != SIGHUP) {
       nsdebug::Log(LogLevel::kInfo, "stopping", {{"signal", received}});
       return;

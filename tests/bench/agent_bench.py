@@ -22,10 +22,13 @@ sys.path[:0] = [str(TESTS), str(TESTS / "integration")]
 import websockets  # noqa: E402
 from agent import API, NODE, TOKEN, Agent, ask  # noqa: E402
 from bed import Containerd  # noqa: E402
+from bed.deadline import wait_until  # noqa: E402
 
 EXEC = f"{API}/namespaces/shop/pods/web/exec"
 STREAM_MIB = 512
 BUSY = 200
+# The agent hands free memory back to the system every ten seconds.
+GIVES_BACK_SECONDS = 15
 
 
 def median(action, rounds: int) -> float:
@@ -154,6 +157,9 @@ async def many(agent: Agent, idle: int) -> None:
         threads = len(os.listdir(f"/proc/{agent.process.pid}/task"))
         print(f"{idle} idle sessions: {memory(agent) / 1024:.0f} MiB resident, {threads} threads, "
               f"requests {median(ping, 50) / quiet:.2f} of the idle agent's {quiet:.2f} ms")
+    wait_until(lambda: not agent.cgroups(), 300, "the sessions have ended")
+    await asyncio.sleep(GIVES_BACK_SECONDS)
+    print(f"after them: {memory(agent) / 1024:.0f} MiB resident")
     async with contextlib.AsyncExitStack() as stack:
         busy = [await stack.enter_async_context(connect(agent, "seq", "1", "200000"))
                 for _ in range(BUSY)]

@@ -178,8 +178,10 @@ TEST_F(TlsStreamTest, CarriesBothDirectionsThroughSlowReadersAndNewKeys) {
         ASSERT_TRUE(client_->Handshake());
         size_t sent = 0;
         while (read.size() < output.size()) {
-          if (sent < input.size() && sent % 5000 == 0) client_->AskForNewKeys();
-          if (sent < input.size()) ASSERT_TRUE(client_->Write(input.substr(sent, 1000)));
+          if (sent < input.size()) {
+            if (sent % 5000 == 0) client_->AskForNewKeys();
+            ASSERT_TRUE(client_->Write(input.substr(sent, 1000)));
+          }
           sent += 1000;
           const std::string piece = client_->Read();
           ASSERT_FALSE(piece.empty()) << read.size() << " bytes are there";
