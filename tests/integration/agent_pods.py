@@ -30,7 +30,7 @@ _RUN_SECONDS = 120
 
 def install(cluster: Cluster, build_dir: pathlib.Path, subjects: list[dict]) -> None:
     """Returns when the agent is ready; `subjects` are those who may reach it."""
-    _import_image(cluster, build_dir)
+    import_programs(cluster, build_dir, f"{IMAGE}:{_TAG}", "ns-debug-agent", "ns-enter", "ns-copy")
     cluster.namespace(NAMESPACE)
     # Below the cluster's own cgroup, which goes with the cluster.
     parent = f"/{cluster.control_plane.name}/sessions"
@@ -141,15 +141,15 @@ class Plugin:
                 "PATH=/usr/bin:/bin", *words, *command]
 
 
-def _import_image(cluster: Cluster, build_dir: pathlib.Path) -> None:
+def import_programs(cluster: Cluster, build_dir: pathlib.Path, tag: str, *names: str) -> None:
+    """An image of busybox and programs of this build, for pods of the cluster."""
     with tempfile.TemporaryDirectory(prefix="ns-debug-image-") as temporary:
         folder = pathlib.Path(temporary)
         programs = {}
-        for name in ("ns-debug-agent", "ns-enter", "ns-copy"):
+        for name in names:
             programs[f"usr/bin/{name}"] = folder / name
             # With its symbols the image would be ten times as large.
             subprocess.run(["strip", "-o", str(folder / name), str(build_dir / "bin" / name)],
                            check=True)
-        tag = f"{IMAGE}:{_TAG}"
-        image.write_program_archive(folder / "agent.tar", tag, programs)
-        cluster.import_image(folder / "agent.tar", tag)
+        image.write_program_archive(folder / "image.tar", tag, programs)
+        cluster.import_image(folder / "image.tar", tag)

@@ -16,6 +16,7 @@ from pty_terminal import Terminal
 
 SECONDS = 60
 BULK = 50 << 20
+PLUGIN_IMAGE = "localhost/nsdbg/plugin:test"
 
 
 @pytest.fixture(scope="module", name="cluster")
@@ -85,6 +86,35 @@ def test_a_credential_plugin(cluster, kind):
     path.write_text(json.dumps(config))
     done = Plugin(cluster, BUILD_DIR, path).run("web", "-n", "shop", "-c", "app", "--", "hostname")
     assert (done.code, done.stdout, done.stderr) == (0, b"web\n", "")
+
+
+@pytest.fixture(scope="module", name="plugin_image")
+def plugin_image_fixture(cluster):
+    agent_pods.import_programs(cluster, BUILD_DIR, PLUGIN_IMAGE, "kubectl-ns_debug")
+    return PLUGIN_IMAGE
+
+
+@pytest.mark.parametrize("account, code, told", [
+    ("bot", 7, "web\n"),
+    ("default", 241, "error: pods \"web\" is forbidden: User "
+                     "\"system:serviceaccount:shop:default\" cannot get resource \"pods\""),
+])
+def test_in_a_pod_it_is_the_pods_account(cluster, admin, plugin_image, account, code, told):
+    """A step of a runbook: no kubeconfig, no HOME, only what the kubelet gives every pod."""
+    name = f"runbook-{account}"
+    script = "unset HOME; exec kubectl-ns_debug \"$@\""
+    cluster.apply(pod(
+        name, {"name": "step", "image": plugin_image,
+               "command": ["sh", "-c", script, "sh", "web", "-c", "app", "--", "sh", "-c",
+                           "hostname; exit 7"]},
+        serviceAccountName=account, restartPolicy="Never"))
+    ended = cluster.wait_for(f"/api/v1/namespaces/shop/pods/{name}",
+                             lambda found: found["status"]["phase"] in ("Succeeded", "Failed"),
+                             f"{name} has ended")
+    log = admin.end(admin.kubectl("logs", name, "-n", "shop")).stdout.decode()
+    state = ended["status"]["containerStatuses"][0]["state"]["terminated"]
+    assert state["exitCode"] == code, log
+    assert log == told if code == 7 else log.startswith(told)
 
 
 def test_six_round_trips(ann):

@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import pytest
+from agent import TOKEN
 from api_stand_in import agent_table, answer
 from conftest import BUILD_DIR
 from route import kubeconfig, way_to_an_agent
@@ -79,3 +80,21 @@ def test_no_agent_is_asked_for_whole_but_the_one_of_the_node(api, folder):
     assert len(asked) == 1 and "as=Table" in asked[0]
     path = next(one for one in api.requests if one.startswith(AGENTS))
     assert "limit=500" in path and "includeObject=None" in path
+
+
+def test_in_a_pod_it_is_the_service_account(api, folder):
+    """No kubeconfig and no HOME: what the kubelet gives every pod, where it gives it."""
+    account = folder / "serviceaccount"
+    account.mkdir()
+    (account / "token").write_text(TOKEN)
+    (account / "namespace").write_text("shop")
+    (account / "ca.crt").write_bytes(api.certificate.read_bytes())
+    script = ("mount -t tmpfs none /run && mkdir -p /run/secrets/kubernetes.io &&"
+              f" cp -r {account} /run/secrets/kubernetes.io/serviceaccount && exec \"$@\"")
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", PROGRAM, "web", "--", "sh", "-c",
+         "cat; exit 7"], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
+        env={"PATH": "/usr/bin:/bin", "KUBERNETES_SERVICE_HOST": "127.0.0.1",
+             "KUBERNETES_SERVICE_PORT": str(api.port)}, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"", b"")
+    assert api.count("/api/v1/namespaces/shop/pods/web") == 1
