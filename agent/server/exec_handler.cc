@@ -50,7 +50,7 @@ Response Taken() {
 /// The session was set up, and there is no such command in it: that is the caller's to read as an
 /// exit code, as of a shell.
 bool IsExecFailure(const SessionEnd& end) {
-  return end.failure && end.failure->step == Step::kExec;
+  return end.failure && end.failure->is_refused_command();
 }
 
 /// Ends that tell nothing of what the command did: no exit code could stand for them.

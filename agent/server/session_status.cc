@@ -20,8 +20,7 @@ ExecStatus Of(Code code, std::string message) {
 }
 
 ExecStatus OfFailure(const SetupFailure& failure) {
-  if (failure.step == Step::kExec) {
-    // As shells have it: 126 or 127, and why.
+  if (failure.is_refused_command()) {
     ExecStatus status = ExecStatus::Exited(failure.exit_code);
     status.message = failure.error.message;
     return status;

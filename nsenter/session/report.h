@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "nsenter/program.h"
 #include "nsenter/supervisor.h"
 
 namespace nsdebug {
@@ -20,7 +21,11 @@ std::string_view StepName(Step step);
 struct SetupFailure {
   Step step = Step::kPlan;
   Error error;
-  int exit_code = 1;
+  int exit_code = kExitSetupFailed;
+
+  /// The session was there, and exec(3) refused the command: 126 or 127, as shells have it. A node
+  /// without a process left for the command is no such refusal.
+  bool is_refused_command() const { return step == Step::kExec && exit_code != kExitSetupFailed; }
 };
 
 /// What happens in a session, in this order: told by the processes that make it to ns-enter, and by

@@ -42,6 +42,14 @@ TEST(SessionStatusTest, ACommandThatCannotRunIsToldAsAShellTellsIt) {
   EXPECT_EQ(status.message, "no such command");
 }
 
+TEST(SessionStatusTest, ANodeWithoutProcessesIsNoExitCodeOfTheCommand) {
+  SessionEnd end = Ended(EndCause::kSetupFailed);
+  end.failure = SetupFailure{Step::kExec, {Code::kResourceExhausted, "fork: no", 0}, 1};
+  const ExecStatus status = StatusOf(end);
+  EXPECT_EQ(status.kind, ExecStatus::Kind::kError);
+  EXPECT_EQ(status.http_code, 429);
+}
+
 TEST(SessionStatusTest, WhatTheKernelRefusesTheAgentIsNoDenialOfTheCaller) {
   SessionEnd end = Ended(EndCause::kSetupFailed);
   end.failure = SetupFailure{Step::kView, {Code::kPermissionDenied, "mount: no", 0}, 1};
