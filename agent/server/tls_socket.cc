@@ -1,5 +1,6 @@
 #include "agent/server/tls_socket.h"
 
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -13,6 +14,9 @@ namespace nsdebug {
 namespace {
 
 using boost::system::error_code;
+
+// What answers to a peer that only asks for new keys, and takes nothing, may add up to.
+constexpr size_t kMaxWaitingBytes = 32 << 10;
 
 /// After SSL_ERROR_SSL.
 error_code ProtocolError() {
@@ -32,13 +36,22 @@ std::shared_ptr<TlsSocket> TlsSocket::Make(asio::ip::tcp::socket socket, SSL_CTX
 }
 
 TlsSocket::TlsSocket(asio::ip::tcp::socket socket, SSL_CTX* context)
-    : socket_(std::move(socket)), expiry_(socket_.get_executor()), ssl_(::SSL_new(context)) {
-  if (!ssl_ || ::SSL_set_fd(ssl_.get(), socket_.native_handle()) != 1) throw std::bad_alloc();
+    : socket_(std::move(socket)),
+      expiry_(socket_.get_executor()),
+      output_(socket_.native_handle()),
+      ssl_(::SSL_new(context)) {
+  BIO* input = ::BIO_new_socket(socket_.native_handle(), BIO_NOCLOSE);
+  BIO* output = output_.MakeBio();
+  if (!ssl_ || input == nullptr || output == nullptr) {
+    ::BIO_free(input);
+    ::BIO_free(output);
+    throw std::bad_alloc();
+  }
+  ::SSL_set0_rbio(ssl_.get(), input);
+  ::SSL_set0_wbio(ssl_.get(), output);
   ::SSL_set_accept_state(ssl_.get());
-  // An idle connection holds no buffers. What is written may be given again from elsewhere, and is
-  // reported record by record.
-  ::SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // An idle connection holds no buffers, and a write takes one record at a time.
+  ::SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
   boost::system::error_code ignored;  // a socket that is closed already shows so in the first try
   socket_.native_non_blocking(true, ignored);
 }
@@ -74,22 +87,40 @@ TlsSocket::Attempt TlsSocket::Failed(int result) {
   return {Next::kDone, error_code(saved, boost::system::system_category()), 0};
 }
 
+/// For what is not done before the peer can have it.
+template <class Call>
+TlsSocket::Attempt TlsSocket::TryAndFlush(Call call) {
+  const Attempt attempt = Try(call);
+  if (!socket_.is_open() || output_.waiting() == 0) return attempt;
+  if (const error_code error = output_.Flush()) return {Next::kDone, error, 0};
+  if (output_.waiting() > 0) return {Next::kWaitToWrite, {}, 0};
+  return attempt;
+}
+
 TlsSocket::Attempt TlsSocket::Handshake() {
-  return Try([this](size_t*) { return ::SSL_do_handshake(ssl_.get()); });
+  return TryAndFlush([this](size_t*) { return ::SSL_do_handshake(ssl_.get()); });
 }
 
 TlsSocket::Attempt TlsSocket::Read(asio::mutable_buffer data) {
+  if (socket_.is_open() && output_.waiting() > kMaxWaitingBytes) {
+    if (const error_code error = output_.Flush()) return {Next::kDone, error, 0};
+    if (output_.waiting() > kMaxWaitingBytes) return {Next::kWaitToWrite, {}, 0};
+  }
   return Try(
       [&](size_t* count) { return ::SSL_read_ex(ssl_.get(), data.data(), data.size(), count); });
 }
 
 TlsSocket::Attempt TlsSocket::Write(asio::const_buffer data) {
-  return Try(
-      [&](size_t* count) { return ::SSL_write_ex(ssl_.get(), data.data(), data.size(), count); });
+  Attempt attempt = TryAndFlush([&](size_t*) {
+    if (written_ > 0) return 1;  // tried again
+    return ::SSL_write_ex(ssl_.get(), data.data(), data.size(), &written_);
+  });
+  if (attempt.next == Next::kDone) attempt.count = std::exchange(written_, 0);
+  return attempt;
 }
 
 TlsSocket::Attempt TlsSocket::Shutdown() {
-  return Try([this](size_t*) {
+  return TryAndFlush([this](size_t*) {
     const int sent = ::SSL_shutdown(ssl_.get());
     return sent == 0 ? ::SSL_shutdown(ssl_.get()) : sent;
   });

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "agent/asio.h"
+#include "agent/server/tls_output.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -14,14 +15,14 @@ namespace nsdebug {
 /// A connected TCP socket and OpenSSL's server directly on its descriptor. Nothing here waits: what
 /// would have to is to be tried again once the socket is ready. TlsStream does so.
 ///
-/// Used on the strand of its socket; one Read and one Write may be under way at once. A write to a
-/// peer that has gone raises SIGPIPE, which the program ignores.
+/// Used on the strand of its socket; one Read and one Write may be under way at once. After a Write
+/// that was given up the only thing left to do is to close.
 class TlsSocket : public std::enable_shared_from_this<TlsSocket> {
  public:
   enum class Next { kDone, kWaitToRead, kWaitToWrite };
 
-  /// What one try came to. A wait may be in the other direction than the data: the peer has asked
-  /// for new keys.
+  /// What one try came to. A read may have to wait for room: for the answer to a peer that asks for
+  /// new keys.
   struct Attempt {
     Next next = Next::kDone;
     boost::system::error_code error;
@@ -33,7 +34,7 @@ class TlsSocket : public std::enable_shared_from_this<TlsSocket> {
 
   Attempt Handshake();
   Attempt Read(asio::mutable_buffer data);
-  /// Tried again with the same bytes, which may be elsewhere by then.
+  /// Takes one record's worth, and is done when the kernel has it. Tried again with the same bytes.
   Attempt Write(asio::const_buffer data);
   /// Sends the end, and takes the peer's.
   Attempt Shutdown();
@@ -58,11 +59,15 @@ class TlsSocket : public std::enable_shared_from_this<TlsSocket> {
 
   template <class Call>
   Attempt Try(Call call);
+  template <class Call>
+  Attempt TryAndFlush(Call call);
   Attempt Failed(int result);
 
   asio::ip::tcp::socket socket_;
   asio::steady_timer expiry_;
+  TlsOutput output_;
   std::unique_ptr<ssl_st, Free> ssl_;
+  size_t written_ = 0;  ///< by the Write that is under way; its record may still wait in output_
   bool expired_ = false;
 };
 
