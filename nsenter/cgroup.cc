@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 
@@ -105,6 +107,15 @@ Result<std::vector<CgroupMembership>> OpenCgroups(const ProcessHandle& process) 
     return Propagate(last, fmt::format("join cgroup of pid {}", process.pid()));
   }
   return cgroups;
+}
+
+void JoinNodeCgroupNamespace() {
+  struct stat own {};
+  struct stat node {};
+  UniqueFd fd(::open("/proc/1/ns/cgroup", O_RDONLY | O_CLOEXEC));
+  if (!fd.valid() || ::fstat(fd.get(), &node) != 0) return;
+  if (::stat("/proc/self/ns/cgroup", &own) != 0 || own.st_ino == node.st_ino) return;
+  (void)::setns(fd.get(), CLONE_NEWCGROUP);
 }
 
 Result<void> JoinCgroups(const std::vector<CgroupMembership>& cgroups) {

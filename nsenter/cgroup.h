@@ -35,6 +35,12 @@ Result<std::string> FindCgroupDirectory(const std::vector<CgroupMount>& mounts,
 /// on hybrid hosts. A hierarchy that is not mounted here is left out, but not all of them.
 Result<std::vector<CgroupMembership>> OpenCgroups(const ProcessHandle& process);
 
+/// Joins the cgroup namespace of process 1 when ours is another one, as an agent's pod has it on a
+/// node with cgroup v2: there the paths of other cgroups lead out of what we see, and with the
+/// mount option nsdelegate the kernel refuses to move processes there (cgroups(7)). Where that
+/// namespace cannot be joined nothing changes.
+void JoinNodeCgroupNamespace();
+
 /// Moves the calling process into them; children start there.
 Result<void> JoinCgroups(const std::vector<CgroupMembership>& cgroups);
 

@@ -40,8 +40,9 @@ class Command {
       Result<void> (Command::*run)();
     };
     for (const Stage& stage :
-         {Stage{Step::kCgroup, &Command::EnterCgroup}, Stage{Step::kTerminal, &Command::Attach},
-          Stage{Step::kIdentity, &Command::TakeLimits},
+         {Stage{Step::kCgroup, &Command::EnterCgroup},
+          Stage{Step::kJoin, &Command::JoinCgroupNamespace},
+          Stage{Step::kTerminal, &Command::Attach}, Stage{Step::kIdentity, &Command::TakeLimits},
           Stage{Step::kJoin, &Command::JoinUserNamespace},
           Stage{Step::kIdentity, &Command::BecomeUser}, Stage{Step::kSeccomp, &Command::Confine}}) {
       if (Result<void> done = (this->*stage.run)(); !done) Fail({stage.step, done.error(), 1});
@@ -81,6 +82,16 @@ class Command {
   Result<void> EnterCgroup() {
     if (plan_.cgroup_procs < 0) return {};
     return WriteAll(plan_.cgroup_procs, "0", "cgroup.procs of the session");
+  }
+
+  // Not before we are in our cgroup: where cgroup2 is mounted with nsdelegate, as systemd does it,
+  // nobody is moved from or to a cgroup outside of the mover's namespace (cgroups(7)).
+  Result<void> JoinCgroupNamespace() {
+    if (plan_.cgroup_namespace < 0) return {};
+    if (::setns(plan_.cgroup_namespace, CLONE_NEWCGROUP) != 0) {
+      return FailErrno("join cgroup namespace of the target");
+    }
+    return {};
   }
 
   Result<void> Attach() {

@@ -134,10 +134,16 @@ class SessionInit {
     if (command < 0) Fail(Step::kExec, FailErrno("start the command").value());
     if (command > 0) return command;
     ::close(armed[1]);
-    const CommandPlan command_plan{
-        plan_.spec,       plan_.identity, plan_.user_namespace.get(),
-        terminal_.get(),  plan_.signals,  armed[0],
-        own_pidfd->get(), plan_.report,   placed ? -1 : command_procs_.get()};
+    const CommandPlan command_plan{plan_.spec,
+                                   plan_.identity,
+                                   plan_.cgroup_namespace.get(),
+                                   plan_.user_namespace.get(),
+                                   terminal_.get(),
+                                   plan_.signals,
+                                   armed[0],
+                                   own_pidfd->get(),
+                                   plan_.report,
+                                   placed ? -1 : command_procs_.get()};
     RunCommand(command_plan);
   }
 

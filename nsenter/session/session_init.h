@@ -19,6 +19,7 @@ struct InitPlan {
   const SessionSpec& spec;
   const ProcessHandle* process;      ///< the target; null for a sandbox without one
   std::optional<Identity> identity;  ///< of the container view
+  UniqueFd cgroup_namespace;         ///< joined by the command; invalid: none
   UniqueFd user_namespace;           ///< joined by the command, last; invalid: none
   const SignalState& signals;
   int parent_pidfd;  ///< of ns-enter

@@ -96,6 +96,7 @@ Result<void> SessionSetup::PrepareIdentity() {
 
 Result<void> SessionSetup::PlanCgroup() {
   step_ = Step::kCgroup;
+  JoinNodeCgroupNamespace();
   if (spec_.join_target_cgroup || spec_.view == View::kContainer) {
     // As the runtime's exec does it: the container's own limits hold.
     Result<std::vector<CgroupMembership>> cgroups = OpenCgroups(*process_);
@@ -131,7 +132,7 @@ Result<void> SessionSetup::StartGuard() {
   return {};
 }
 
-/// The mount namespace is the view's business, the user namespace the command's.
+/// The mount namespace is the view's business, the user and the cgroup namespace are the command's.
 Result<void> SessionSetup::JoinTarget() {
   step_ = Step::kJoin;
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -141,6 +142,12 @@ Result<void> SessionSetup::JoinTarget() {
     if ((spec_.namespaces & type.flag) == 0) continue;
     if (process_) {
       if (::access(fmt::format("/proc/self/ns/{}", type.name).c_str(), F_OK) != 0) continue;
+      if (type.flag == CLONE_NEWCGROUP) {
+        Result<UniqueFd> opened = process_->OpenNamespace(type);
+        if (!opened) return Propagate(opened.error(), "join cgroup namespace of the target");
+        cgroup_namespace_ = std::move(*opened);
+        continue;
+      }
       joins.push_back({&type, UniqueFd(), fmt::format("pid {}", process_->pid())});
       continue;
     }
@@ -178,8 +185,8 @@ Result<void> SessionSetup::StartInit() {
     report->first.Reset();
     status->read.Reset();
     RunSessionInit({spec_, process_ ? &*process_ : nullptr, std::move(identity_),
-                    std::move(user_namespace_), *session_.signals, own_pidfd->get(),
-                    go->second.get(), report->second.get(), status->write.get()});
+                    std::move(cgroup_namespace_), std::move(user_namespace_), *session_.signals,
+                    own_pidfd->get(), go->second.get(), report->second.get(), status->write.get()});
   }
   session_.report = std::move(report->first);
   session_.status = std::move(status->read);

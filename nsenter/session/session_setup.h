@@ -61,6 +61,7 @@ class SessionSetup {
   Step step_ = Step::kPlan;
   RunningSession session_;
   std::optional<ProcessHandle> process_;
+  UniqueFd cgroup_namespace_;
   UniqueFd user_namespace_;
   std::optional<Identity> identity_;
   std::vector<CgroupMembership> target_cgroups_;

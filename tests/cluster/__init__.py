@@ -1,4 +1,5 @@
-"""A real Kubernetes for tests, in a network namespace of its own: all of it, or without nodes.
+"""A real Kubernetes for tests, in a network namespace of its own: all of it, or without nodes, or
+with a virtual machine as a second node.
 
 With the folder `tests` on the module path:
 
@@ -15,6 +16,7 @@ from .control_plane import ControlPlane
 from .kubectl import fetch_helm, fetch_kubectl, kubectl, kubectl_command
 from .network import Network
 from .node import Node
+from .vm_node import VmNode
 
 __all__ = [
     "ApiError",
@@ -25,6 +27,7 @@ __all__ = [
     "ControlPlane",
     "Network",
     "Node",
+    "VmNode",
     "fetch_helm",
     "fetch_kubectl",
     "kubectl",

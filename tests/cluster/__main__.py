@@ -1,11 +1,12 @@
 """The cluster from a shell, with the folder `tests` as the working directory.
 
-    /usr/bin/python3 -m cluster up [--node]
+    /usr/bin/python3 -m cluster up [--node | --vm]
     /usr/bin/python3 -m cluster fetch kubernetes | kubectl | helm
 
 `up` prints lines for a shell's `eval` when the API server is ready, with `--node` when pods can run
-on this machine, stays until its stdin closes or
-it gets SIGINT, SIGTERM or SIGHUP, and then removes everything. Meanwhile, in another shell:
+on this machine, with `--vm` when a virtual machine has become a second node as well. It stays until
+its stdin closes or it gets SIGINT, SIGTERM or SIGHUP, and then removes everything. Meanwhile, in
+another shell:
 
     nsenter --net=$CLUSTER_NETNS kubectl get namespaces
 
@@ -27,6 +28,7 @@ from .cluster import Cluster
 from .control_plane import ControlPlane
 from .kubectl import fetch_helm, fetch_kubectl
 from .node import Node
+from .vm_node import VmNode
 
 _ENDED_BY_SIGNAL = 128
 _FETCHED = {"kubernetes": binary.kubernetes, "kubectl": fetch_kubectl, "helm": fetch_helm}
@@ -37,18 +39,21 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     verbs = parser.add_subparsers(dest="verb", required=True)
     up = verbs.add_parser("up", help="start a control plane, stay, remove everything")
     up.add_argument("--node", action="store_true", help="and this machine as a node, for pods")
+    up.add_argument("--vm", action="store_true", help="and a virtual machine as another")
     fetched = verbs.add_parser("fetch", help="print where a program is, building it when missing")
     fetched.add_argument("program", choices=list(_FETCHED))
     return parser.parse_args(arguments)
 
 
-def _up(with_node: bool) -> None:
+def _up(with_node: bool, with_vm: bool) -> None:
     # A shell starts its background jobs with SIGINT ignored, and Python then leaves it so.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda got, _: sys.exit(_ENDED_BY_SIGNAL + got))
     with contextlib.ExitStack() as stack:
-        if with_node:
+        if with_node or with_vm:
             cluster = stack.enter_context(Cluster())
+            if with_vm:
+                stack.enter_context(VmNode(cluster.control_plane)).join()
             _print(_control_plane_variables(cluster.control_plane) | _node_variables(cluster.node))
         else:
             _print(_control_plane_variables(stack.enter_context(ControlPlane())))
@@ -81,7 +86,7 @@ def main(arguments: list[str]) -> int:
     options = _parse(arguments)
     try:
         if options.verb == "up":
-            _up(options.node)
+            _up(options.node, options.vm)
         else:
             print(_FETCHED[options.program]())
     except Unavailable as error:

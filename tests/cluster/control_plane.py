@@ -173,9 +173,9 @@ class ControlPlane:
         """Client.apply() as the administrator."""
         self._admin_client.apply(manifest)
 
-    def delete(self, manifest: dict | list[dict]) -> None:
+    def delete(self, manifest: dict | list[dict], at_once: bool = False) -> None:
         """Client.delete() as the administrator."""
-        self._admin_client.delete(manifest)
+        self._admin_client.delete(manifest, at_once)
 
     def wait_for(self, path: str, condition, seconds: float, what: str) -> dict:
         """Client.wait_for() as the administrator."""

@@ -7,20 +7,13 @@ import pathlib
 
 from bed import Containerd, leftovers
 
+from . import kubelet_config
 from .control_plane import ControlPlane
+from .kubelet_config import HEALTH
 from .server import Server
 
-_PORT = 10250
-_HEALTH = ("127.0.0.1", 10248)
-_GROUP = "system:nodes"
 _START_SECONDS = 120
 _ANSWER_SECONDS = 5
-# In pods' resolv.conf, and never asked: the cluster has no DNS.
-_DNS_SERVER = "10.96.0.10"
-# The machine's disk may be as full as it likes.
-_NO_EVICTION = {signal: "0%" for signal in (
-    "memory.available", "nodefs.available", "nodefs.inodesFree", "imagefs.available",
-    "imagefs.inodesFree")}
 
 
 class Kubelet:
@@ -48,10 +41,9 @@ class Kubelet:
             (root / self._containerd.name).mkdir(exist_ok=True)
         config = self._folder / "config.json"
         config.write_text(json.dumps(self._config(), indent=1) + "\n")
-        user = f"system:node:{self.name}"
         settings = {
             "config": config,
-            "kubeconfig": self._control_plane.kubeconfig(f"{self.name}-kubelet", user, [_GROUP]),
+            "kubeconfig": kubelet_config.write_kubeconfig(self._control_plane, self.name),
             "hostname-override": self.name,
             "node-ip": self._address,
         }
@@ -69,8 +61,8 @@ class Kubelet:
 
     def _is_healthy(self) -> bool:
         with contextlib.suppress(OSError, http.client.HTTPException):
-            connection = http.client.HTTPConnection(*_HEALTH)
-            connection.sock = self._control_plane.network.connect(*_HEALTH, _ANSWER_SECONDS)
+            connection = http.client.HTTPConnection(*HEALTH)
+            connection.sock = self._control_plane.network.connect(*HEALTH, _ANSWER_SECONDS)
             with contextlib.closing(connection):
                 connection.request("GET", "/healthz")
                 return connection.getresponse().status == http.client.OK
@@ -79,27 +71,9 @@ class Kubelet:
     def _config(self) -> dict:
         serving = self._control_plane.serving_certificate(
             self.name, [self._address], [self.name])
-        return {
-            "apiVersion": "kubelet.config.k8s.io/v1beta1",
-            "kind": "KubeletConfiguration",
-            "address": self._address,
-            "port": _PORT,
-            "healthzBindAddress": _HEALTH[0],
-            "healthzPort": _HEALTH[1],
-            "tlsCertFile": str(serving.certificate),
-            "tlsPrivateKeyFile": str(serving.key),
-            "authentication": {
-                "anonymous": {"enabled": False},
-                "webhook": {"enabled": True},
-                "x509": {"clientCAFile": str(self._control_plane.client_ca)},
-            },
-            "authorization": {"mode": "Webhook"},
-            "containerRuntimeEndpoint": self._containerd.endpoint,
-            "clusterDomain": "cluster.local",
-            "clusterDNS": [_DNS_SERVER],
-            "resolvConf": "",
+        return kubelet_config.make(
+            self._address, serving, self._control_plane.client_ca, self._containerd.endpoint) | {
             # All of its pods are below the bed's cgroup, on hosts with cgroup v1 as well.
-            "cgroupDriver": "cgroupfs",
             "cgroupRoot": f"/{self._containerd.name}",
             "failCgroupV1": False,
             "enforceNodeAllocatable": [],
@@ -108,8 +82,4 @@ class Kubelet:
             "oomScoreAdj": 0,
             "failSwapOn": False,
             "localStorageCapacityIsolation": False,
-            "makeIPTablesUtilChains": False,
-            "evictionHard": _NO_EVICTION,
-            # There is no registry to get an image from a second time.
-            "imageGCHighThresholdPercent": 100,
         }

@@ -42,6 +42,18 @@ class Network:
         _run("ip", "-n", self._name, "address", "add", f"{SERVICE_ADDRESS}/32", "dev", _BRIDGE)
         _run("ip", "-n", self._name, "link", "set", _BRIDGE, "up")
 
+    def add_tap(self, name: str, address: str, pods: str) -> None:
+        """Makes a tap device on the bridge, for a machine with `address` that has the subnet `pods`
+        behind it."""
+        _run("ip", "-n", self._name, "tuntap", "add", name, "mode", "tap")
+        _run("ip", "-n", self._name, "link", "set", name, "master", _BRIDGE, "up")
+        _run("ip", "-n", self._name, "route", "add", pods, "via", address)
+
+    def remove_tap(self, name: str, pods: str) -> None:
+        """Removes them again."""
+        _run("ip", "-n", self._name, "route", "delete", pods)
+        _run("ip", "-n", self._name, "link", "delete", name)
+
     def command(self, *command: str) -> list[str]:
         """`command` run inside of the namespace."""
         # Not `ip netns exec`: it mounts a new sysfs over /sys, which hides the cgroups.

@@ -49,7 +49,8 @@ class Node:
         """Waits until pods can run on it, which the controllers have a part in."""
         try:
             self._control_plane.wait_for(
-                f"/api/v1/nodes/{self.name}", _takes_pods, _READY_SECONDS, f"{self.name} ready")
+                f"/api/v1/nodes/{self.name}", conditions.takes_pods, _READY_SECONDS,
+                f"{self.name} ready")
         except DeadlineExceeded as error:
             raise RuntimeError(f"{error}\n{self.log_tail()}") from None
 
@@ -92,8 +93,3 @@ class Node:
     def check_clean(self) -> list[str]:
         """What it has on the machine, one line each; empty after its end."""
         return self._containerd.check_clean()
-
-
-def _takes_pods(node: dict) -> bool:
-    # The taint of a node that is not ready goes a moment after it is.
-    return conditions.is_ready(node) and not node["spec"].get("taints")

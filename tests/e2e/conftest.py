@@ -21,7 +21,7 @@ from must_run import pytest_runtest_makereport  # noqa: E402, F401  pylint: disa
 # pylint: disable=wrong-import-position
 from bed import Unavailable  # noqa: E402
 from bed.deadline import wait_until  # noqa: E402
-from cluster import Cluster, fetch_helm, fetch_kubectl  # noqa: E402
+from cluster import Cluster, VmNode, fetch_helm, fetch_kubectl  # noqa: E402
 
 import agent_image  # noqa: E402
 import pods  # noqa: E402
@@ -78,8 +78,24 @@ def cluster_fixture(archives):
     assert running.check_clean() == []
 
 
+@pytest.fixture(scope="session", name="machine")
+def machine_fixture(request, cluster, archives):
+    """What is to be the second node, when a test asks for it: a virtual machine that boots while
+    the others run; or why there is none."""
+    if not any("node" in item.fixturenames for item in request.session.items):
+        yield None
+        return
+    with contextlib.ExitStack() as stack:
+        try:
+            found = stack.enter_context(VmNode(
+                cluster.control_plane, {agent_image.reference("agent"): archives["agent"]}))
+        except Unavailable as error:
+            found = error
+        yield found
+
+
 @pytest.fixture(scope="session", name="deployment")
-def deployment_fixture(cluster) -> Deployment:
+def deployment_fixture(cluster, machine) -> Deployment:
     """The chart, installed and ready."""
     deployment = Deployment(cluster)
     deployment.install()

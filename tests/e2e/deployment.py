@@ -7,7 +7,7 @@ import pathlib
 import subprocess
 
 from bed import leftovers
-from bed.deadline import wait_until
+from bed.deadline import DeadlineExceeded, wait_until
 from cluster import ApiError, Cluster, fetch_helm
 
 import agent_image
@@ -15,6 +15,8 @@ import agent_image
 ROOT = agent_image.ROOT
 NAMESPACE = "ns-debug"
 RELEASE = "ns-debug"
+# The chart's own default, and where every node of the cluster has it.
+RUNTIME_SOCKET = "/run/containerd/containerd.sock"
 _PRIVILEGED = "pod-security.kubernetes.io/enforce"
 _HELM_SECONDS = 300
 # As long as an agent lets its sessions go on when it is told to stop, and then some.
@@ -58,16 +60,18 @@ class Deployment:
         assert done.returncode == 0, f"{done.stderr}\n{self.describe()}"
         return done.stdout
 
-    def agent_pod(self) -> dict:
-        """The agent's pod, which must be one."""
-        found = [pod for pod in self._agent_pods() if "deletionTimestamp" not in pod["metadata"]]
+    def agent_pod(self, node: str = "") -> dict:
+        """The agent's pod on a node, by default the cluster's first one, which must be one."""
+        found = [pod for pod in self._agent_pods(node or self.cluster.node.name)
+                 if "deletionTimestamp" not in pod["metadata"]]
         assert len(found) == 1, [pod["metadata"]["name"] for pod in found]
         return found[0]
 
-    def wait_until_ready(self, not_uid: str = "") -> dict:
-        """The agent's pod when it is ready; another one than that with the UID `not_uid`."""
+    def wait_until_ready(self, not_uid: str = "", node: str = "") -> dict:
+        """The agent's pod on a node when it is ready; another one than that with the UID
+        `not_uid`."""
         def ready() -> dict | None:
-            for pod in self._agent_pods():
+            for pod in self._agent_pods(node or self.cluster.node.name):
                 is_other = pod["metadata"]["uid"] != not_uid
                 conditions = pod.get("status", {}).get("conditions", [])
                 if is_other and any(one["type"] == "Ready" and one["status"] == "True"
@@ -75,7 +79,10 @@ class Deployment:
                     return pod
             return None
 
-        return wait_until(ready, _HELM_SECONDS, "an agent ready")
+        try:
+            return wait_until(ready, _HELM_SECONDS, "an agent ready")
+        except DeadlineExceeded as error:
+            raise DeadlineExceeded(f"{error}\n{self.describe()}") from None
 
     def events(self) -> list[str]:
         """What Kubernetes has told of the agents."""
@@ -123,15 +130,17 @@ class Deployment:
         """Waits until nothing of any session is on the node."""
         wait_until(lambda: not self.sessions(), _END_SECONDS, "the sessions' cgroups gone")
 
-    def _agent_pods(self) -> list[dict]:
+    def _agent_pods(self, node: str = "") -> list[dict]:
+        """Those on a node; without one, all."""
         path = f"/api/v1/namespaces/{NAMESPACE}/pods"
         selector = "labelSelector=app.kubernetes.io%2Fname%3Dns-debug"
+        if node:
+            selector += f"&fieldSelector=spec.nodeName%3D{node}"
         return self.cluster.get(f"{path}?{selector}")["items"]
 
     def _values(self) -> list[str]:
         values = {
             "image.repository": agent_image.REPOSITORY, "image.tag": "agent",
-            "runtime.socket": self.cluster.node.endpoint.removeprefix("unix://"),
             "config.session.cgroupParent": self.cgroup_parent,
             # So that a right that was given or taken counts at once.
             "config.auth.deniedTTL": "1s", "config.auth.allowedTTL": "1s",

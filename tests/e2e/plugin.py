@@ -1,5 +1,6 @@
 """`kubectl ns-debug` by way of a real kubectl, as one user of the cluster."""
 
+import copy
 import os
 import pathlib
 import pty
@@ -19,6 +20,7 @@ class Plugin:
 
     def __init__(self, cluster: Cluster, folder: pathlib.Path, kubeconfig: pathlib.Path):
         self._cluster = cluster
+        self._options: tuple[str, ...] = ()
         self._environment = {
             **os.environ, "KUBECONFIG": str(kubeconfig), "HOME": str(cluster.folder),
             "KUBECACHEDIR": str(cluster.folder / "kubectl-cache"),
@@ -26,10 +28,16 @@ class Plugin:
             "PATH": f"{folder}:{os.environ['PATH']}",
         }
 
+    def with_options(self, *options: str) -> "Plugin":
+        """The same with options before its arguments."""
+        other = copy.copy(self)
+        other._options = (*self._options, *options)  # pylint: disable=protected-access
+        return other
+
     def command(self, *arguments: str) -> list[str]:
         """What runs it, where the API server can be reached."""
         return self._cluster.control_plane.network.command(
-            str(fetch_kubectl()), "ns-debug", *arguments)
+            str(fetch_kubectl()), "ns-debug", *self._options, *arguments)
 
     def run(self, *arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess:
         """Its end, whatever that is; output in bytes."""

@@ -54,6 +54,14 @@ def waiting() -> dict:
     return _pod("waiting", [_box("app", _SLEEP)], initContainers=[_box("migrate", _SLEEP)])
 
 
+def anywhere(name: str, selector: dict, **spec) -> dict:
+    """A shell that waits on a node with these labels; with others of its kind it has the label
+    `tier: anywhere`."""
+    pod = _pod(name, [_box("app", _SLEEP)], nodeSelector=selector, **spec)
+    pod["metadata"]["labels"] = {"tier": "anywhere"}
+    return pod
+
+
 def is_crashing(pod: dict) -> bool:
     """Whether it has crashed, and Kubernetes waits before it starts it again."""
     return any(status["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff"

@@ -4,7 +4,7 @@ import pods
 import pytest
 from bed.deadline import wait_until
 from cluster import kubectl
-from deployment import NAMESPACE, RELEASE
+from deployment import NAMESPACE, RELEASE, RUNTIME_SOCKET
 from faults_test import AGENT_GONE, LOST, SECONDS, assert_lost, session_fixture, works_again
 
 # kubelet's, for a Secret that has changed, and the agent's own.
@@ -28,7 +28,6 @@ def test_the_rollout_is_seen_to_end(deployment, cluster):
 
 
 def test_an_agent_without_a_runtime_is_not_ready_and_says_why(alice, deployment):
-    good = deployment.cluster.node.endpoint.removeprefix("unix://")
     before = deployment.wait_until_ready()["metadata"]["uid"]
     deployment.upgrade(runtime__socket="/run/no-runtime.sock")
     try:
@@ -36,7 +35,7 @@ def test_an_agent_without_a_runtime_is_not_ready_and_says_why(alice, deployment)
         done = alice.run("-n", pods.SHOP, "web", "--", "true")
         assert done.returncode == AGENT_GONE and b"is not ready" in done.stderr, done
     finally:
-        deployment.upgrade("--wait", runtime__socket=good)
+        deployment.upgrade("--wait", runtime__socket=RUNTIME_SOCKET)
     assert deployment.wait_until_ready()["metadata"]["uid"] != before
     works_again(alice)
 

@@ -129,6 +129,22 @@ def test_a_toolbox_session_is_in_a_cgroup_of_its_own(vm, pods, name):
 
 
 @pytest.mark.parametrize("view", ["toolbox", "container"])
+@pytest.mark.parametrize("name", PODS)
+def test_from_a_cgroup_namespace_like_that_of_an_agents_pod(vm, pods, name, view):
+    words = [NS_ENTER, "-q", "--pod", f"shop/{name}", "--view", view, "--",
+             "cat", "/proc/self/cgroup"]
+    own = f"/sys/fs/cgroup/agents/{name}-{view}"
+    told = vm.check(f"mkdir -p {own}; (echo 0 >{own}/cgroup.procs; exec unshare --cgroup "
+                    f"{shlex.join(words)}); code=$?; rmdir {own}; exit $code")
+    # As from the node.
+    assert _session_name(told) == _session_name(vm.check(shlex.join(words)))
+
+
+def _session_name(told: str) -> str:
+    return re.sub(r"\d+-\d+-\d+-[0-9a-f]{8}", "NAME", told)
+
+
+@pytest.mark.parametrize("view", ["toolbox", "container"])
 @pytest.mark.parametrize("name", USERS)
 def test_a_user_namespace_is_entered_with_the_pod(vm, pods, name, view):
     script = "cat /proc/self/uid_map /proc/self/gid_map; id -u; id -g; readlink /proc/self/ns/user"

@@ -10,7 +10,9 @@ The machine is emulated, so it needs no virtualisation, only qemu and debootstra
 
 from bed.unavailable import Unavailable
 
+from . import image_disk
 from .node import Node
-from .vm import Result, Vm
+from .program_disk import MOUNT_POINT
+from .vm import Network, Result, Vm
 
-__all__ = ["Node", "Result", "Unavailable", "Vm"]
+__all__ = ["MOUNT_POINT", "Network", "Node", "Result", "Unavailable", "Vm", "image_disk"]

@@ -27,7 +27,8 @@ _PACKAGES = (
 # In the order in which they need each other; what else the guest needs is built in.
 _MODULES = (
     "drivers/block/virtio_blk", "fs/overlayfs/overlay", "net/llc/llc", "net/802/stp",
-    "net/bridge/bridge", "drivers/net/veth",
+    "net/bridge/bridge", "drivers/net/veth", "net/core/failover", "drivers/net/net_failover",
+    "drivers/net/virtio_net",
 )
 _DISK_SIZE = "1500M"
 # Nobody reads these in the guest, and they are a third of it.

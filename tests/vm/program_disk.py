@@ -1,4 +1,5 @@
-"""The guest's second disk: the programs under test as this machine built them, and what they need.
+"""The guest's second disk: the programs under test as this machine built them, and what they need;
+or what makes the guest a node.
 
 It is made at every boot, in a second or two, so that a guest never runs yesterday's programs.
 """
@@ -8,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 
 from bed import image
 
@@ -29,16 +31,22 @@ exec {MOUNT_POINT}/lib/{{loader}} --library-path {MOUNT_POINT}/lib \\
 """
 
 
-def write(path: pathlib.Path, build_dir: pathlib.Path) -> None:
-    """Writes the disk to `path`, with the programs of the build folder."""
+def write(path: pathlib.Path, build_dir: pathlib.Path | None,
+          files: Mapping[str, pathlib.Path]) -> None:
+    """Writes the disk to `path`, with the programs of the build folder, if given, their tests, and
+    `files` by their names on it."""
     with tempfile.TemporaryDirectory(dir=path.parent, prefix="programs-") as temporary:
         # An own folder inside: mke2fs takes the mode of the root directory from it.
         folder = pathlib.Path(temporary) / "root"
         folder.mkdir(mode=0o755)
-        _copy_programs(build_dir, folder)
         shutil.copytree(_GUEST, folder / "guest")
-        _copy_tests(folder / "tests")
-        _compile_test_programs(folder / "programs")
+        if build_dir is not None:
+            _copy_programs(build_dir, folder)
+            _copy_tests(folder / "tests")
+            _compile_test_programs(folder / "programs")
+        for name, source in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, folder / name)
         image.write_archive(folder / "images.tar")
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         megabytes = (size >> 20) * 5 // 4 + _SPARE_MEGABYTES

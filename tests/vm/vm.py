@@ -4,7 +4,7 @@
         code, stdout, stderr = vm.run("uname -r")
 
 Nothing of the guest is kept: its disk is written to a file that nobody else sees and that is gone
-with qemu. It has no network; all ways in are Unix sockets in a private folder.
+with qemu. All ways in are Unix sockets in a private folder, unless it is given a network.
 """
 
 import base64
@@ -17,7 +17,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
+import types
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from bed import bed_name, stop_signals
@@ -31,7 +32,7 @@ _QEMU = "qemu-system-x86_64"
 _MEMORY_MEGABYTES = 2048
 # Emulation takes a few seconds for a boot and one for a session on an idle machine; on a busy one
 # twenty times as long was seen.
-_BOOT_SECONDS = 240
+_BOOT_SECONDS = 480
 _COMMAND_SECONDS = 240
 _START_SECONDS = 15
 # On top of a command's own time, for the guest to answer that it was over.
@@ -47,16 +48,32 @@ class Result(NamedTuple):
     stderr: str
 
 
+class Network(NamedTuple):
+    """Where the guest's eth0 ends: at a tap device in a network namespace."""
+
+    namespace: pathlib.Path
+    tap: str
+
+
 class Vm:
-    """A guest with the programs of `build_dir` at /host/bin. Entering raises Unavailable where it
-    cannot run, RuntimeError with the end of its console when it does not come up.
+    """A guest with the programs and tests of `build_dir` at /host/bin and /host/tests, if given,
+    with `files` at their names below /host, and with `images`, the disk of a container runtime; one
+    that has /host/node has that, too. Entering raises Unavailable where it cannot run; it goes on
+    booting then, and the first command waits for it.
 
     One command at a time.
     """
 
-    def __init__(self, build_dir: pathlib.Path):
+    def __init__(self, build_dir: pathlib.Path | None,
+                 files: Mapping[str, pathlib.Path] = types.MappingProxyType({}),
+                 network: Network | None = None, images: pathlib.Path | None = None):
         self._build_dir = build_dir
-        self._folder = pathlib.Path()
+        self._files = files
+        self._network = network
+        self._images = images
+        self._is_up = False
+        # Private; has the guest's logs.
+        self.folder = pathlib.Path()
         self._qemu: subprocess.Popen | None = None
         self._channel: socket.socket | None = None
         self._pending = b""
@@ -81,13 +98,33 @@ class Vm:
     @property
     def runtime_endpoint(self) -> str:
         """The guest's container runtime, for one connection at a time."""
-        return f"unix://{self._folder}/runtime"
+        return f"unix://{self.folder}/runtime"
 
     def run(self, command: str, timeout: float = _COMMAND_SECONDS) -> Result:
         """Runs a shell command in the guest as root, in /root, and waits for its end.
 
-        Processes it leaves behind stay. Raises RuntimeError when the guest is gone.
+        Processes it leaves behind stay. Raises RuntimeError with the end of the console when the
+        guest is gone or does not come up.
         """
+        if not self._is_up:
+            self._ask("true", _BOOT_SECONDS)
+            self._is_up = True
+        return self._ask(command, timeout)
+
+    def check(self, command: str, timeout: float = _COMMAND_SECONDS) -> str:
+        """As run(), for a command that must succeed; returns its standard output."""
+        result = self.run(command, timeout)
+        assert result.code == 0, f"{command}: {result}"
+        return result.stdout
+
+    def console(self) -> str:
+        """The last lines of the guest's console."""
+        with contextlib.suppress(FileNotFoundError):
+            text = (self.folder / "console.log").read_text(errors="replace")
+            return "\n".join(text.splitlines()[-_CONSOLE_LINES:])
+        return ""
+
+    def _ask(self, command: str, timeout: float) -> Result:
         request = json.dumps({"command": command, "timeout": timeout})
         try:
             self._channel.settimeout(timeout + _ANSWER_SECONDS)
@@ -103,32 +140,19 @@ class Vm:
                           for name in ("stdout", "stderr"))
         return Result(answer["code"], stdout, stderr)
 
-    def check(self, command: str, timeout: float = _COMMAND_SECONDS) -> str:
-        """As run(), for a command that must succeed; returns its standard output."""
-        result = self.run(command, timeout)
-        assert result.code == 0, f"{command}: {result}"
-        return result.stdout
-
-    def console(self) -> str:
-        """The last lines of the guest's console."""
-        with contextlib.suppress(FileNotFoundError):
-            text = (self._folder / "console").read_text(errors="replace")
-            return "\n".join(text.splitlines()[-_CONSOLE_LINES:])
-        return ""
-
     def _prepare(self) -> None:
-        self._folder = _folder(_PREFIX + bed_name.new_name())
-        self._folder.mkdir(mode=0o700)
-        self._cleanup.callback(shutil.rmtree, self._folder, ignore_errors=True)
-        program_disk.write(self._folder / "programs.ext4", self._build_dir)
+        self.folder = _folder(_PREFIX + bed_name.new_name())
+        self.folder.mkdir(mode=0o700)
+        self._cleanup.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        program_disk.write(self.folder / "programs.ext4", self._build_dir, self._files)
 
     def _boot(self, files: disk.BootFiles) -> None:
-        with open(self._folder / "qemu.log", "wb") as log:
+        with open(self.folder / "qemu.log", "wb") as log:
             self._qemu = subprocess.Popen(
                 # Also when we are killed: nothing would end an emulator that nobody knows of.
-                ["setpriv", "--pdeathsig", "KILL", *self._command(files)],
+                [*self._inside(), "setpriv", "--pdeathsig", "KILL", *self._command(files)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                env={**os.environ, "TMPDIR": str(self._folder)},
+                env={**os.environ, "TMPDIR": str(self.folder)},
             )
         self._cleanup.callback(self._stop)
         self._channel = socket.socket(socket.AF_UNIX)
@@ -137,9 +161,9 @@ class Vm:
             wait_until(self._connected, _START_SECONDS, "qemu listens")
         except DeadlineExceeded as error:
             raise RuntimeError(f"{error}: {self._log()}") from None
-        started = time.monotonic()
-        code = self.run("true", _BOOT_SECONDS).code
-        assert code == 0, f"guest answers {code} after {time.monotonic() - started:.0f} s"
+
+    def _inside(self) -> list[str]:
+        return ["nsenter", f"--net={self._network.namespace}"] if self._network else []
 
     def _command(self, files: disk.BootFiles) -> list[str]:
         command = [
@@ -152,14 +176,21 @@ class Vm:
             # machine.
             "-initrd", str(files.initramfs),
             "-append", "console=ttyS0 panic=-1 quiet no_timer_check",
-            "-serial", f"file:{self._folder}/console",
+            "-serial", f"file:{self.folder}/console.log",
             # What the guest writes goes into a file without a name, in TMPDIR.
             "-drive", f"file={files.root},if=virtio,format=raw,snapshot=on",
-            "-drive", f"file={self._folder}/programs.ext4,if=virtio,format=raw,readonly=on",
+            "-drive", f"file={self.folder}/programs.ext4,if=virtio,format=raw,readonly=on",
             "-device", "virtio-serial-pci",
+            "-chardev", f"file,id=log,path={self.folder}/guest.log",
+            "-device", "virtserialport,chardev=log,name=ns-debug.log",
         ]
+        if self._images:
+            command += ["-drive", f"file={self._images},if=virtio,format=raw,snapshot=on"]
+        if self._network:
+            tap = f"tap,id=network,ifname={self._network.tap},script=no,downscript=no"
+            command += ["-netdev", tap, "-device", "virtio-net-pci,netdev=network,romfile="]
         for name in ("commands", "runtime"):
-            path = self._folder / name
+            path = self.folder / name
             command += ["-chardev", f"socket,id={name},path={path},server=on,wait=off",
                         "-device", f"virtserialport,chardev={name},name=ns-debug.{name}"]
         return command
@@ -167,10 +198,10 @@ class Vm:
     def _connected(self) -> bool:
         if self._qemu.poll() is not None:
             raise RuntimeError(f"qemu ended: {self._log()}")
-        return self._channel.connect_ex(str(self._folder / "commands")) == 0
+        return self._channel.connect_ex(str(self.folder / "commands")) == 0
 
     def _log(self) -> str:
-        return (self._folder / "qemu.log").read_text(errors="replace").strip()
+        return (self.folder / "qemu.log").read_text(errors="replace").strip()
 
     def _read_line(self) -> bytes:
         while b"\n" not in self._pending:
