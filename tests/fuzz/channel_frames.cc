@@ -51,8 +51,7 @@ class Meaning {
 }  // namespace
 }  // namespace nsdebug
 
-/// The first byte chooses the subprotocol; then pieces, each behind a byte with its length and,
-/// in the highest bit, whether it ends its message.
+/// The first byte chooses the subprotocol; then pieces, as TakePieces() has them.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace nsdebug;
   if (size == 0) return 0;
@@ -61,19 +60,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const Subprotocol subprotocol = Negotiate(offered).value();
   Meaning in_pieces(subprotocol);
   Meaning whole(subprotocol);
-  std::string message;
-  std::string_view rest = AsText(data + 1, size - 1);
-  while (!rest.empty()) {
-    const auto head = static_cast<uint8_t>(rest.front());
-    const std::string_view piece = rest.substr(1, head & 0x7f);
-    rest.remove_prefix(1 + piece.size());
-    const bool message_done = (head & 0x80) != 0 || rest.empty();
-    in_pieces.Take(piece, message_done);
-    message += piece;
-    if (!message_done) continue;
-    whole.Take(message, true);
-    message.clear();
-  }
+  TakePieces(AsText(data + 1, size - 1), &in_pieces, &whole);
   in_pieces.RequireSame(whole);
   return 0;
 }

@@ -41,24 +41,12 @@ class Meaning {
 }  // namespace
 }  // namespace nsdebug::kubectl
 
-/// Pieces, each behind a byte with its length and, in the highest bit, whether it ends its message.
+/// Pieces, as TakePieces() has them.
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace nsdebug;
   kubectl::Meaning in_pieces;
   kubectl::Meaning whole;
-  std::string message;
-  std::string_view rest = AsText(data, size);
-  while (!rest.empty()) {
-    const auto head = static_cast<uint8_t>(rest.front());
-    const std::string_view piece = rest.substr(1, head & 0x7f);
-    rest.remove_prefix(1 + piece.size());
-    const bool message_done = (head & 0x80) != 0 || rest.empty();
-    in_pieces.Take(piece, message_done);
-    message += piece;
-    if (!message_done) continue;
-    whole.Take(message, true);
-    message.clear();
-  }
+  TakePieces(AsText(data, size), &in_pieces, &whole);
   in_pieces.RequireSame(whole);
   in_pieces.RequireReadable();
   return 0;

@@ -389,7 +389,7 @@ def test_a_token_counts_until_it_expires(agent, cluster):
     token = cluster.service_account("shop", "bob", seconds=600)
     for earlier, status in ((60, 200), (660, 401)):
         caller = Caller(token=cluster.issued_earlier(token, earlier))
-        assert status_of(agent, caller, "GET", SHOP) == status
+        assert status_of(agent, caller, "GET", "/api") == status
 
 
 def test_groups_of_a_service_account_come_from_its_token(agent, cluster):

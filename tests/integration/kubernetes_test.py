@@ -307,11 +307,12 @@ def waits_for_image(found: dict) -> bool:
                for state in found["status"].get("containerStatuses", []))
 
 
-@pytest.mark.parametrize("server,told", [
-    ("kubelet", "invalid configuration"), ("scheduler", "secure-port -1 must be"),
+@pytest.mark.parametrize("server,port,told", [
+    ("kubelet", "kubelet_config._PORT", "invalid configuration"),
+    ("scheduler", "scheduler._PORT", "secure-port -1 must be"),
 ])
-def test_a_server_that_cannot_start_says_why_and_leaves_nothing(monkeypatch, server, told):
-    monkeypatch.setattr(f"cluster.{server}._PORT", -1)
+def test_a_server_that_cannot_start_says_why_and_leaves_nothing(monkeypatch, server, port, told):
+    monkeypatch.setattr(f"cluster.{port}", -1)
     cluster = Cluster()
     with pytest.raises(RuntimeError, match=f"{server} ended with 1\n(.|\n)*{told}"):
         try:
