@@ -37,3 +37,26 @@ def bed():
             pytest.skip(str(error))
         one.run_container(one.run_pod("shop", "web"), "app", image="busybox")
         yield one
+
+
+@pytest.fixture(scope="module")
+def ann(cluster):
+    """The plugin of who may run commands in the shop of agent_pods, with a client certificate."""
+    return _plugin(cluster, cluster.control_plane.kubeconfig("ann", "ann"))
+
+
+@pytest.fixture(scope="module")
+def bob(cluster):
+    """The plugin of who may only look there, with a client certificate."""
+    return _plugin(cluster, cluster.control_plane.kubeconfig("bob", "bob"))
+
+
+@pytest.fixture(scope="module")
+def admin(cluster):
+    """The plugin of the cluster's administrator."""
+    return _plugin(cluster, cluster.admin)
+
+
+def _plugin(cluster, kubeconfig: pathlib.Path):
+    from agent_pods import Plugin  # pylint: disable=import-outside-toplevel  # As for the bed.
+    return Plugin(cluster, BUILD_DIR, kubeconfig)

@@ -27,18 +27,6 @@ def cluster_fixture():
         yield running
 
 
-@pytest.fixture(scope="module", name="ann")
-def ann_fixture(cluster):
-    """With a client certificate, and the right to run commands."""
-    return Plugin(cluster, BUILD_DIR, cluster.control_plane.kubeconfig("ann", "ann"))
-
-
-@pytest.fixture(scope="module", name="bob")
-def bob_fixture(cluster):
-    """With a client certificate, and the right to look."""
-    return Plugin(cluster, BUILD_DIR, cluster.control_plane.kubeconfig("bob", "bob"))
-
-
 @pytest.fixture(scope="module", name="bot")
 def bot_fixture(cluster):
     """A service account, with a token."""
@@ -48,11 +36,6 @@ def bot_fixture(cluster):
     config["users"][0]["user"] = {"token": token}
     path.write_text(json.dumps(config))
     return Plugin(cluster, BUILD_DIR, path)
-
-
-@pytest.fixture(scope="module", name="admin")
-def admin_fixture(cluster):
-    return Plugin(cluster, BUILD_DIR, cluster.admin)
 
 
 @pytest.mark.parametrize("code", [0, 1, 3, 126, 255])

@@ -33,11 +33,6 @@ def cluster_fixture():
         yield running
 
 
-@pytest.fixture(scope="module", name="ann")
-def ann_fixture(cluster):
-    return Plugin(cluster, BUILD_DIR, cluster.control_plane.kubeconfig("ann", "ann"))
-
-
 class Proxy:
     """proxy.py in the cluster's network; `told` is what it has said of its clients so far."""
 

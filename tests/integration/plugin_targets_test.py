@@ -64,17 +64,6 @@ def cluster_fixture():
         yield running
 
 
-@pytest.fixture(scope="module", name="ann")
-def ann_fixture(cluster):
-    """With a client certificate, and the right to run commands."""
-    return Plugin(cluster, BUILD_DIR, cluster.control_plane.kubeconfig("ann", "ann"))
-
-
-@pytest.fixture(scope="module", name="admin")
-def admin_fixture(cluster):
-    return Plugin(cluster, BUILD_DIR, cluster.admin)
-
-
 def pods_of(cluster, label: str) -> list[dict]:
     return cluster.get(f"/api/v1/namespaces/shop/pods?labelSelector=app%3D{label}")["items"]
 

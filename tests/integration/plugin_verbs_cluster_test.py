@@ -10,7 +10,7 @@ import agent_pods
 import pytest
 import roles
 import yaml
-from agent_pods import BOB, Plugin, pod, pod_spec
+from agent_pods import BOB, pod, pod_spec
 from bed.deadline import wait_until
 from conftest import BUILD_DIR, ROOT
 
@@ -33,23 +33,6 @@ def cluster_fixture():
                          lambda found: found["status"].get("readyReplicas") == 2,
                          "the deployment is ready")
         yield running
-
-
-@pytest.fixture(scope="module", name="ann")
-def ann_fixture(cluster):
-    """May run commands."""
-    return Plugin(cluster, BUILD_DIR, cluster.control_plane.kubeconfig("ann", "ann"))
-
-
-@pytest.fixture(scope="module", name="bob")
-def bob_fixture(cluster):
-    """May look."""
-    return Plugin(cluster, BUILD_DIR, cluster.control_plane.kubeconfig("bob", "bob"))
-
-
-@pytest.fixture(scope="module", name="admin")
-def admin_fixture(cluster):
-    return Plugin(cluster, BUILD_DIR, cluster.admin)
 
 
 @pytest.fixture(scope="module", name="node")
