@@ -24,7 +24,7 @@ struct Target {
   pid_t pid = 0;
   std::vector<NamespaceHandle> namespaces;
 
-  std::string runtime;  ///< "containerd", "cri-o", "docker", as the runtime calls itself
+  std::string runtime;  ///< "containerd", "cri-o", "docker", as it calls itself; empty: not asked
   std::string pod_namespace;
   std::string pod_name;
   std::string container_name;  ///< empty for the sandbox itself

@@ -228,8 +228,7 @@ class Lookup {
       return Fail(Code::kFailedPrecondition,
                   what + " has no process, and the runtime names no namespaces of it");
     }
-    Result<Target> target = NewTarget(sandbox_.id);
-    if (!target) return target;
+    Target target = NewTarget(sandbox_.id);
     for (const auto& [kind, path] : paths) {
       Result<UniqueFd> fd = Open(path, O_RDONLY | O_NONBLOCK);
       if (!fd) return Propagate(fd.error(), what);
@@ -240,7 +239,7 @@ class Lookup {
                                                  "which is none",
                                                  what, Printable(path), kind));
       }
-      target->namespaces.push_back({kind, path, std::move(*fd)});
+      target.namespaces.push_back({kind, path, std::move(*fd)});
     }
     return target;
   }
@@ -262,10 +261,9 @@ class Lookup {
       if (!sandboxed.empty()) return RefuseSandboxed(what, sandboxed);
       return Vanished(pidfd.error(), what);
     }
-    Result<Target> target = NewTarget(id);
-    if (!target) return target;
-    target->pidfd = std::move(*pidfd);
-    target->pid = info.pid;
+    Target target = NewTarget(id);
+    target.pidfd = std::move(*pidfd);
+    target.pid = info.pid;
     return target;
   }
 
@@ -283,11 +281,8 @@ class Lookup {
     return Propagate(std::move(error), what);
   }
 
-  Result<Target> NewTarget(const std::string& id) {
-    Result<Version> version = runtime_->GetVersion();
-    if (!version) return Propagate(version.error());
+  Target NewTarget(const std::string& id) const {
     Target target;
-    target.runtime = version->runtime_name;
     target.pod_namespace = sandbox_.pod_namespace;
     target.pod_name = sandbox_.name;
     target.container_id = id;

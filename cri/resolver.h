@@ -20,6 +20,7 @@ struct PodQuery {
 
 /// Finds the process behind the name of a pod or container. The cost of a lookup is a few filtered
 /// calls, however many containers the node has. A target is verified: see base/container_process.h.
+/// It is without the runtime's name, a call more that only messages to a person need.
 ///
 /// Errors: kNotFound (no such pod or container; says what there is), kFailedPrecondition (it is not
 /// running, runs behind a kernel of its own, or the name is ambiguous), kAborted (it changed while

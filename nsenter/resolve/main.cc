@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include "base/message_socket.h"
 #include "cri/endpoint.h"
@@ -27,17 +28,26 @@ std::string Either(const std::string& given, const char* variable) {
   return value == nullptr ? "" : value;
 }
 
-Result<Target> ResolveCri(const ResolveRequest& request) {
-  Result<std::unique_ptr<cri::Client>> client =
-      cri::ConnectRuntime(Either(request.runtime_endpoint, "CONTAINER_RUNTIME_ENDPOINT"));
-  if (!client) return Propagate(client.error());
-  cri::Resolver resolver(client->get());
+Result<Target> FindTarget(cri::Runtime* runtime, const ResolveRequest& request) {
+  cri::Resolver resolver(runtime);
   if (request.kind == "container") return resolver.ResolveContainer(request.target);
   const size_t slash = request.target.find('/');
   return resolver.ResolvePod({.pod_namespace = request.target.substr(0, slash),
                               .pod_name = request.target.substr(slash + 1),
                               .container = request.container,
                               .sandbox = request.sandbox});
+}
+
+Result<Target> ResolveCri(const ResolveRequest& request) {
+  Result<std::unique_ptr<cri::Client>> client =
+      cri::ConnectRuntime(Either(request.runtime_endpoint, "CONTAINER_RUNTIME_ENDPOINT"));
+  if (!client) return Propagate(client.error());
+  Result<Target> target = FindTarget(client->get(), request);
+  if (!target) return target;
+  Result<cri::Version> version = (*client)->GetVersion();
+  if (!version) return Propagate(version.error());
+  target->runtime = std::move(version->runtime_name);
+  return target;
 }
 
 Result<Target> ResolveDocker(const ResolveRequest& request) {

@@ -50,7 +50,6 @@ TEST_F(CriResolverTest, OpensTheContainersProcess) {
   EXPECT_TRUE(target->pidfd.valid());
   EXPECT_EQ(target->pid, process.pid());
   EXPECT_THAT(target->namespaces, IsEmpty());
-  EXPECT_EQ(target->runtime, "containerd");
   EXPECT_EQ(target->pod_namespace, "shop");
   EXPECT_EQ(target->pod_name, "web");
   EXPECT_EQ(target->container_name, "side");
