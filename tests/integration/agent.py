@@ -57,7 +57,9 @@ class Agent:
                  tokens: list[dict] | None = None, network: Network | None = None,
                  environment: dict | None = None):
         self._environment = {**os.environ, **(environment or {})}
-        self._program = build_dir / "bin" / "ns-debug-agent"
+        # Another build's, as scripts/sanitize has it: the agent alone has threads and lives long.
+        self._program = pathlib.Path(os.environ.get("NS_DEBUG_AGENT",
+                                                    build_dir / "bin" / "ns-debug-agent"))
         self._folder = contextlib.ExitStack()
         self.path = pathlib.Path(self._folder.enter_context(
             tempfile.TemporaryDirectory(prefix="ns-debug-agent-")))
