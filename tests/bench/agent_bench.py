@@ -23,6 +23,7 @@ import websockets  # noqa: E402
 from agent import API, NODE, TOKEN, Agent, ask  # noqa: E402
 from bed import Containerd  # noqa: E402
 from bed.deadline import wait_until  # noqa: E402
+from read_only import read_only  # noqa: E402
 
 EXEC = f"{API}/namespaces/shop/pods/web/exec"
 STREAM_MIB = 512
@@ -187,7 +188,8 @@ def main() -> None:
     with Containerd(version="2.1") as bed:
         pod = bed.run_pod("shop", "web")
         container = bed.run_container(pod, "app", image="busybox")
-        with Agent(build, bed.endpoint, limits) as agent:
+        # Where ns-enter can be written, it executes itself once more.
+        with read_only(build) as programs, Agent(programs, bed.endpoint, limits) as agent:
             print(f"idle agent on {NODE}: {memory(agent) / 1024:.1f} MiB resident")
             latency(agent, bed, container, rounds)
             throughput(agent)

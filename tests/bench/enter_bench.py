@@ -10,12 +10,14 @@ unshare --mount tests/bench/enter_bench.py [BUILD_DIR] [ROUNDS]
 
 import json
 import os
+import pathlib
 import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
+
+from read_only import read_only
 
 # Name, options of nsenter, options of ns-enter. The container view of a target that is no container
 # joins the cgroups of whatever the target is in.
@@ -132,23 +134,13 @@ def measure_time(programs: dict[str, str], pid: str, rounds: int) -> None:
         print(f"enter {name:14} nsenter {median['nsenter']:.2f} ms; {told}")
 
 
-def read_only(folder: str, at: str) -> None:
-    """Mounts a folder where nothing can be written; in our mounts alone, so that it goes with us."""
+def main() -> None:
     if os.path.samefile("/proc/self/ns/mnt", f"/proc/{os.getppid()}/ns/mnt"):
         sys.exit("enter_bench.py: run it with unshare --mount")
-    for options in (["--bind", folder, at], ["-o", "remount,bind,ro", at]):
-        subprocess.run(["mount", *options], check=True)
-
-
-def main() -> None:
-    build = sys.argv[1] if len(sys.argv) > 1 else "build/release"
+    build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build/release")
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 300
-    with tempfile.TemporaryDirectory() as folder:
-        read_only(f"{build}/bin", folder)
-        try:
-            measure(f"{build}/bin/ns-enter", f"{folder}/ns-enter", rounds)
-        finally:
-            subprocess.run(["umount", folder], check=True)
+    with read_only(build / "bin") as protected:
+        measure(str(build / "bin" / "ns-enter"), str(protected / "ns-enter"), rounds)
 
 
 def measure(writable: str, protected: str, rounds: int) -> None:
