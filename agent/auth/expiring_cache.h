@@ -69,6 +69,12 @@ class ExpiringCache {
     return entries_.size();
   }
 
+  /// Callers that wait for the answer to a question that another one asks.
+  size_t waiting() const {
+    std::lock_guard lock(mutex_);
+    return waiting_;
+  }
+
  private:
   struct Entry {
     std::string key;
@@ -105,8 +111,11 @@ class ExpiringCache {
 
   Result<Value> WaitFor(std::shared_ptr<Question> question, std::chrono::milliseconds patience,
                         std::unique_lock<std::mutex>& lock) {
-    if (!question->is_answered.wait_for(lock, patience,
-                                        [&] { return question->outcome.has_value(); })) {
+    ++waiting_;
+    const bool is_answered = question->is_answered.wait_for(
+        lock, patience, [&] { return question->outcome.has_value(); });
+    --waiting_;
+    if (!is_answered) {
       return Fail(Code::kDeadlineExceeded,
                   "wait for the answer to an equal question: none in time");
     }
@@ -130,6 +139,7 @@ class ExpiringCache {
   Entries entries_;  // guarded by mutex_, like all below; the last used is in front
   std::unordered_map<std::string, typename Entries::iterator> places_;
   std::unordered_map<std::string, std::shared_ptr<Question>> questions_;
+  size_t waiting_ = 0;
 };
 
 }  // namespace nsdebug

@@ -60,6 +60,7 @@ void AddEntry(const Entry& entry, ordered_json* item) {
   }
   if (entry.pid > 0) (*item)["pid"] = entry.pid;
   if (entry.user) (*item)["user"] = {{"uid", entry.user->uid}, {"gid", entry.user->gid}};
+  if (!entry.security_label.empty()) (*item)["securityLabel"] = Bounded(entry.security_label);
   (*item)["requiresNodeAccess"] = entry.namespaces.RequiresNodeAccess();
   (*item)["namespaces"] = NamespaceItems(entry.namespaces);
 }

@@ -7,6 +7,7 @@
 
 #include "base/io.h"
 #include "base/process.h"
+#include "base/security_label.h"
 #include "base/text.h"
 #include "cri/resolver.h"
 
@@ -24,16 +25,21 @@ std::optional<uint64_t> EffectiveId(std::string_view status, std::string_view na
   return std::nullopt;
 }
 
-/// Less than all is no error: what cannot be told is left out.
-std::optional<ProcessUser> UserOf(const Target& target) {
-  if (!target.pidfd.valid()) return std::nullopt;
-  const Result<std::string> status = ReadFile(fmt::format("/proc/{}/status", target.pid));
-  // Alive after the read means that the number named this process while we read.
-  if (!status || HasExited(target.pidfd.get())) return std::nullopt;
+/// Reads who the process is. Less than all is no error: what cannot be told is left out.
+void ReadProcess(const Target& target, Entry* entry) {
+  if (!target.pidfd.valid()) return;
+  entry->pid = target.pid;
+  const auto read = [&](const std::string& name) {
+    return ReadFile(fmt::format("/proc/{}/{}", target.pid, name));
+  };
+  const Result<std::string> status = read("status");
+  std::string label = NameOf(ReadSecurityLabel(read));
+  // Alive after the reads means that the number named this process while we read.
+  if (!status || HasExited(target.pidfd.get())) return;
+  entry->security_label = std::move(label);
   const auto uid = EffectiveId(*status, "Uid:");
   const auto gid = EffectiveId(*status, "Gid:");
-  if (!uid || !gid) return std::nullopt;
-  return ProcessUser{static_cast<uid_t>(*uid), static_cast<gid_t>(*gid)};
+  if (uid && gid) entry->user = {static_cast<uid_t>(*uid), static_cast<gid_t>(*gid)};
 }
 
 class Explainer {
@@ -62,8 +68,7 @@ class Explainer {
       return entry;
     }
     entry.namespaces = std::move(*namespaces);
-    entry.pid = target->pidfd.valid() ? target->pid : 0;
-    entry.user = UserOf(*target);
+    ReadProcess(*target, &entry);
     return entry;
   }
 

@@ -23,7 +23,8 @@ struct Entry {
   std::string refusal;  ///< why it cannot be entered; empty: it can
   pid_t pid = 0;        ///< the node's number; 0: refused, or a sandbox without a process
   std::optional<ProcessUser> user;  ///< of the process, in the node's numbers
-  HostNamespaces namespaces;        ///< empty when it cannot be entered
+  std::string security_label;  ///< of the process; empty on a node without AppArmor and SELinux
+  HostNamespaces namespaces;   ///< empty when it cannot be entered
 };
 
 struct PodExplanation {

@@ -48,6 +48,7 @@ void AddEntry(Table& table, std::string name, std::string state, const ordered_j
   if (is_wide) {
     row.push_back(TextOf(entry, "id").substr(0, 13));
     row.push_back(Namespaces(entry, false));
+    row.push_back(TextOf(entry, "securityLabel"));
   }
   table.Add(std::move(row));
 }
@@ -55,7 +56,7 @@ void AddEntry(Table& table, std::string name, std::string state, const ordered_j
 std::string PodText(const ordered_json& pod, bool is_wide) {
   std::vector<std::string> head = {"CONTAINER", "STATE",           "PID",
                                    "USER",      "NODE-NAMESPACES", "CAN-BE-ENTERED"};
-  if (is_wide) head.insert(head.end(), {"ID", "NAMESPACES"});
+  if (is_wide) head.insert(head.end(), {"ID", "NAMESPACES", "SECURITY-LABEL"});
   Table table(std::move(head));
   for (const ordered_json& container : ListOf(pod, "containers")) {
     std::string name = TextOf(container, "name");

@@ -129,17 +129,11 @@ class Explanation {
 
   /// Of SELinux or AppArmor: a session has ours, in the container view it gets the container's.
   std::string Label() const {
-    if (identity_) {
-      const std::string& label = identity_->selinux_context.empty() ? identity_->apparmor_label
-                                                                    : identity_->selinux_context;
-      return label.empty() ? "none" : Printable(label);
-    }
-    for (const char* file : {"/proc/self/attr/apparmor/current", "/proc/self/attr/current"}) {
-      const Result<std::string> label = ReadFile(file);
-      if (label && !label->empty())
-        return Printable(label->substr(0, label->find_first_of("\n\0")));
-    }
-    return "none";
+    const std::string label =
+        NameOf(identity_ ? identity_->label : ReadSecurityLabel([](const std::string& name) {
+          return ReadFile("/proc/self/" + name);
+        }));
+    return label.empty() ? "none" : Printable(label);
   }
 
   ordered_json Cgroup() const {

@@ -69,24 +69,6 @@ CapabilitySet StatusSet(std::string_view status, std::string_view name) {
   return words.empty() ? 0 : std::strtoull(std::string(words[0]).c_str(), nullptr, 16);
 }
 
-/// "cri-containerd.apparmor.d (enforce)" to the name alone.
-std::string LabelName(std::string label) {
-  while (!label.empty() && (label.back() == '\n' || label.back() == '\0')) label.pop_back();
-  const size_t mode = label.rfind(" (");
-  return mode == std::string::npos ? label : label.substr(0, mode);
-}
-
-void ReadLabels(const ProcessHandle& process, Identity* identity) {
-  if (::access("/sys/fs/selinux/enforce", F_OK) == 0) {
-    if (Result<std::string> context = process.Read("attr/current")) {
-      identity->selinux_context = LabelName(std::move(*context));
-    }
-  }
-  if (Result<std::string> label = process.Read("attr/apparmor/current")) {
-    identity->apparmor_label = LabelName(std::move(*label));
-  }
-}
-
 /// Whether a filter confines the process. Which one, the kernel does not tell, and of the runtime's
 /// specification we have the process object alone.
 Result<void> ReadSeccomp(const ProcessHandle& process, Identity* identity) {
@@ -125,11 +107,10 @@ Result<void> WriteLabel(const char* file, const std::string& label) {
 }
 
 Result<void> SetLabels(const Identity& identity) {
-  if (!identity.selinux_context.empty()) {
-    return WriteLabel("/proc/thread-self/attr/exec", identity.selinux_context);
-  }
-  if (identity.apparmor_label.empty() || identity.apparmor_label == "unconfined") return {};
-  return WriteLabel("/proc/thread-self/attr/apparmor/exec", "exec " + identity.apparmor_label);
+  const SecurityLabel& label = identity.label;
+  if (!label.selinux.empty()) return WriteLabel("/proc/thread-self/attr/exec", label.selinux);
+  if (label.apparmor.empty() || label.apparmor == "unconfined") return {};
+  return WriteLabel("/proc/thread-self/attr/apparmor/exec", "exec " + label.apparmor);
 }
 
 }  // namespace
@@ -234,7 +215,7 @@ Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::stri
     }
   }
   if (!identity) return identity;
-  ReadLabels(process, &*identity);
+  identity->label = ReadSecurityLabel([&](const std::string& name) { return process.Read(name); });
   if (Result<void> read = ReadSeccomp(process, &*identity); !read) return Propagate(read.error());
   return identity;
 }

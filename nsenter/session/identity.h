@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/security_label.h"
 #include "nsenter/capabilities.h"
 #include "nsenter/process_handle.h"
 #include "nsenter/session/resource_limits.h"
@@ -29,8 +30,7 @@ struct Identity {
   std::vector<ResourceLimit> limits;  ///< the others stay ours: ApplyLimits(), not AssumeIdentity()
   std::vector<std::string> environment;
   std::string working_directory = "/";
-  std::string apparmor_label;   ///< empty: none to change to
-  std::string selinux_context;  ///< likewise
+  SecurityLabel label;
 };
 
 /// The identity that the runtime's own exec gives a command: from the process object of the

@@ -143,9 +143,11 @@ def test_a_container_view_has_the_containers_apparmor_profile(alice, cluster, no
 
 
 def test_explain_names_the_profile(sre, node):
-    """The plugin's tells the process; that of the agent's image, for the node's root, the rest."""
+    """The plugin's tells what the target has; that of the agent's image, for the node's root, what
+    the command would get."""
     told = json.loads(sre.output("-n", pods.SHOP, "explain", "confined", "-o", "json"))
     container, = told["containers"]
+    assert container["securityLabel"] == PROFILE
     told = sre.output(f"node/{node.name}", "--profile", "sysadmin", "--", "ns-enter", "--target",
                       str(container["pid"]), "--view", "container", "--explain", "-o", "json")
     assert json.loads(told)["label"] == PROFILE

@@ -88,23 +88,24 @@ TEST_F(ExpiringCacheTest, AsksEqualQuestionsAtTheSameTimeOnce) {
   Cache cache(8);
   std::atomic<int> asked{0};
   std::atomic<int> answered{0};
-  std::latch start(kThreads);
   std::latch is_asked(1);
   std::vector<std::thread> threads;
   for (int i = 0; i < kThreads; ++i) {
     threads.emplace_back([&] {
-      start.arrive_and_wait();
       auto answer = cache.Get("a", kPatience, [&]() -> Result<Cache::Answer> {
         ++asked;
         is_asked.wait();
-        return Cache::Answer{"yes",
-                             milliseconds(0)};  // not kept: only waiting can spare a question
+        // Not kept: only waiting can spare a question.
+        return Cache::Answer{"yes", milliseconds(0)};
       });
       if (answer && *answer == "yes") ++answered;
     });
   }
-  // All but the asker wait in the cache by then, or will find no kept answer and ask again.
-  std::this_thread::sleep_for(milliseconds(300));
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (cache.waiting() < kThreads - 1 && std::chrono::steady_clock::now() < end) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(cache.waiting(), kThreads - 1u);
   is_asked.count_down();
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(answered, kThreads);

@@ -131,7 +131,7 @@ constexpr char kPod[] = R"({"node": "n1", "namespace": "shop", "name": "web", "s
   "sandbox": {"canEnter": true, "pid": 7, "namespaces": []},
   "containers": [
     {"name": "app", "state": "running", "id": "0123456789abcdef", "canEnter": true, "pid": 12,
-     "user": {"uid": 0, "gid": 5},
+     "user": {"uid": 0, "gid": 5}, "securityLabel": "runtime/default",
      "namespaces": [{"kind": "net", "inode": 3, "sharedWithNode": true},
                     {"kind": "pid", "inode": 4, "sharedWithNode": false}]},
     {"name": "init", "kind": "init", "state": "exited", "canEnter": false, "reason": "stopped"}]})";
@@ -141,7 +141,7 @@ TEST(ExplainTest, EveryContainerAndTheSandbox) {
   ASSERT_TRUE(text) << text.error().message;
   EXPECT_THAT(*text, HasSubstr("pod shop/web on node n1\n"));
   EXPECT_THAT(*text, testing::ContainsRegex("app +running +12 +0:5 +net +yes +0123456789abc +"
-                                            "net:3,pid:4\n"));
+                                            "net:3,pid:4 +runtime/default\n"));
   EXPECT_THAT(*text, testing::ContainsRegex("init \\(init\\) +exited .* no: stopped"));
   EXPECT_THAT(*text, testing::ContainsRegex("\\(sandbox\\) +ready +7 "));
   EXPECT_THAT(*text, HasSubstr("\nMay you? no\n"));
