@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,11 +12,15 @@
 
 namespace nsdebug {
 
-/// One hierarchy's cgroup.procs, opened while its path can still be found.
+/// A cgroup that a process of one thread is to be in, opened while its path can still be found.
 struct CgroupMembership {
-  std::string path;  ///< of the cgroup's directory
-  UniqueFd procs;
+  std::string path;    ///< of the cgroup's directory
+  UniqueFd tasks;      ///< whoever writes "0" here, with its only thread, is in the cgroup
+  UniqueFd directory;  ///< v2: for ForkIntoCgroup(); v1: invalid
 };
+
+/// Opens the cgroup of a directory in a v1 or a v2 hierarchy.
+Result<CgroupMembership> OpenCgroup(const std::string& directory, bool is_v2);
 
 /// A cgroup hierarchy as /proc/self/mountinfo shows it.
 struct CgroupMount {
@@ -41,7 +47,11 @@ Result<std::vector<CgroupMembership>> OpenCgroups(const ProcessHandle& process);
 /// namespace cannot be joined nothing changes.
 void JoinNodeCgroupNamespace();
 
-/// Moves the calling process into them; children start there.
+/// Moves the calling process, which must have one thread, into them; children start there.
 Result<void> JoinCgroups(const std::vector<CgroupMembership>& cgroups);
+
+/// fork(2), with the child in the v2 cgroup of this directory from its birth (Linux 5.7); -1 where
+/// the kernel cannot. To move a process there costs milliseconds: see OpenCgroup().
+pid_t ForkIntoCgroup(int directory);
 
 }  // namespace nsdebug

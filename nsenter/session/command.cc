@@ -80,8 +80,8 @@ class Command {
   }
 
   Result<void> EnterCgroup() {
-    if (plan_.cgroup_procs < 0) return {};
-    return WriteAll(plan_.cgroup_procs, "0", "cgroup.procs of the session");
+    if (plan_.cgroup_tasks < 0) return {};
+    return WriteAll(plan_.cgroup_tasks, "0", "tasks of the session's cgroup");
   }
 
   // Not before we are in our cgroup: where cgroup2 is mounted with nsdelegate, as systemd does it,

@@ -19,7 +19,7 @@ struct CommandPlan {
   int armed;         ///< at its end when the init has given up its rights; the command waits for it
   int init_pidfd;    ///< of the session's init, its parent
   int report;        ///< a SetupFailure goes here; closes by the exec
-  int cgroup_procs;  ///< of the cgroup to be entered; -1: in it already, or none
+  int cgroup_tasks;  ///< of the cgroup to be entered; -1: in it already, or none
 };
 
 /// Takes on the command's identity and rights and becomes it. In the target's namespaces, in the

@@ -266,30 +266,36 @@ std::string SessionCgroup::DirectoryOf(const std::string& controller) const {
   return mount == nullptr ? kill_directory_ : mount->mount_point + parent_ + "/" + name_;
 }
 
-Result<void> SessionCgroup::Create(const CgroupLimits& limits, bool all_devices) {
-  for (const std::string& directory : directories_) {
-    const std::string parent = directory.substr(0, directory.rfind('/'));
-    if (Result<void> made = MakeDirectories(parent); !made) return made;
-    if (directory == kill_directory_ && unified_only_) {
-      DelegateControllers(parent.substr(0, parent.size() - parent_.size()), parent_);
-    }
+Result<void> SessionCgroup::Create() {
+  const std::string parent = kill_directory_.substr(0, kill_directory_.rfind('/'));
+  if (Result<void> made = MakeDirectories(parent); !made) return made;
+  if (unified_only_) {
+    DelegateControllers(parent.substr(0, parent.size() - parent_.size()), parent_);
+  }
+  if (Result<void> made = MakeDirectory(kill_directory_); !made) return made;
+  for (const auto& [name, membership] : {std::pair("/init", &init_), {"/command", &command_}}) {
+    const std::string directory = kill_directory_ + name;
     if (Result<void> made = MakeDirectory(directory); !made) return made;
+    Result<CgroupMembership> opened = OpenCgroup(directory, !freezer_);
+    if (!opened) return Propagate(opened.error());
+    *membership = std::move(*opened);
   }
-  for (const char* part : {"/init", "/command"}) {
-    if (Result<void> made = MakeDirectory(kill_directory_ + part); !made) return made;
-  }
-  if (Result<void> limited = CreateLimits(limits, all_devices); !limited) return limited;
-  Result<UniqueFd> procs = Open(kill_directory_ + "/command/cgroup.procs", O_WRONLY);
-  if (!procs) return Propagate(procs.error());
-  command_procs_ = std::move(*procs);
-  if (freezer_) return {};
-  Result<UniqueFd> command = Open(kill_directory_ + "/command", O_RDONLY | O_DIRECTORY);
-  if (!command) return Propagate(command.error());
-  command_fd_ = std::move(*command);
   return {};
 }
 
-Result<void> SessionCgroup::CreateLimits(const CgroupLimits& limits, bool all_devices) const {
+Result<void> SessionCgroup::Limit(const CgroupLimits& limits, bool all_devices) {
+  for (const std::string& directory : directories_) {
+    if (directory == kill_directory_) continue;
+    if (Result<void> made = MakeDirectories(directory); !made) return made;
+    Result<CgroupMembership> opened = OpenCgroup(directory, false);
+    if (!opened) return Propagate(opened.error());
+    limiting_.push_back(std::move(*opened));
+  }
+  if (Result<void> limited = WriteLimits(limits); !limited) return limited;
+  return all_devices ? Result<void>() : RestrictDevices();
+}
+
+Result<void> SessionCgroup::WriteLimits(const CgroupLimits& limits) const {
   const uint64_t quota = limits.cpu_millis * kCpuPeriodUs / 1000;
   struct Setting {
     std::string path;
@@ -312,7 +318,7 @@ Result<void> SessionCgroup::CreateLimits(const CgroupLimits& limits, bool all_de
       return Propagate(WithoutController(written.error()), "limit the session");
     }
   }
-  return all_devices ? Result<void>() : RestrictDevices();
+  return {};
 }
 
 Result<void> SessionCgroup::RestrictDevices() const {
@@ -329,22 +335,6 @@ Result<void> SessionCgroup::RestrictDevices() const {
   Result<UniqueFd> directory = Open(kill_directory_, O_RDONLY | O_DIRECTORY);
   if (!directory) return Propagate(directory.error());
   return AttachDeviceFilter(directory->get());
-}
-
-Result<void> SessionCgroup::AddInit(pid_t pid) const {
-  for (const std::string& directory : directories_) {
-    const std::string place = directory == kill_directory_ ? directory + "/init" : directory;
-    if (Result<void> written = WriteFile(place + "/cgroup.procs", std::to_string(pid)); !written) {
-      return Propagate(written.error(), "put the session into its cgroup");
-    }
-  }
-  return {};
-}
-
-std::vector<int> SessionCgroup::CommandFds() const {
-  std::vector<int> fds = {command_procs_.get()};
-  if (command_fd_.valid()) fds.push_back(command_fd_.get());
-  return fds;
 }
 
 Result<void> SessionCgroup::KillCommand() const {

@@ -35,16 +35,18 @@ class SessionCgroup {
   static Result<SessionCgroup> Plan(const std::vector<CgroupMount>& mounts,
                                     const std::string& parent, const std::string& name);
 
-  /// Makes them, with the limits and, unless `all_devices`, without access to any device but the
-  /// harmless ones. After an error Remove() is still needed.
-  Result<void> Create(const CgroupLimits& limits, bool all_devices);
+  /// Makes the ones that kill, "init" and "command". After an error Remove() is still needed.
+  Result<void> Create();
 
-  /// Moves the reaper in. Its children inherit the limits.
-  Result<void> AddInit(pid_t pid) const;
+  /// Makes the others, with the limits and, unless `all_devices`, without access to any device but
+  /// the harmless ones; after Create(). Likewise.
+  Result<void> Limit(const CgroupLimits& limits, bool all_devices);
 
-  /// What a parent needs to start the command in "command", after Create(): its cgroup.procs, and
-  /// where clone3 can use it its directory. Borrowed.
-  std::vector<int> CommandFds() const;
+  /// After Create().
+  const CgroupMembership& init() const { return init_; }
+  const CgroupMembership& command() const { return command_; }
+  /// After Limit(): what the reaper has to join besides. Its children inherit it.
+  const std::vector<CgroupMembership>& limiting() const { return limiting_; }
 
   /// SIGKILL to everything in "command", or in all of the session. Returns when no process is left
   /// alive, or after kKillTimeoutMs with an error.
@@ -57,7 +59,7 @@ class SessionCgroup {
   const std::vector<std::string>& directories() const { return directories_; }
 
  private:
-  Result<void> CreateLimits(const CgroupLimits& limits, bool all_devices) const;
+  Result<void> WriteLimits(const CgroupLimits& limits) const;
   Result<void> RestrictDevices() const;
   std::string DirectoryOf(const std::string& controller) const;
 
@@ -68,8 +70,9 @@ class SessionCgroup {
   std::vector<CgroupMount> controllers_;  ///< v1 hierarchies in use
   std::vector<std::string> directories_;  ///< NAME in each hierarchy, the killing one first
   std::string name_;
-  UniqueFd command_fd_;
-  UniqueFd command_procs_;
+  CgroupMembership init_;
+  CgroupMembership command_;
+  std::vector<CgroupMembership> limiting_;
 };
 
 /// Kills and removes sessions below `parent` that a killed predecessor left: those whose name, made

@@ -4,10 +4,8 @@
 #include <fmt/format.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
@@ -34,15 +32,6 @@ constexpr int kParentDied = SIGSTKFLT;
 // How long ns-enter may take to place us in our cgroups.
 constexpr int kGoTimeoutMs = 10'000;
 
-/// fork(2), into the cgroup of `cgroup_fd` where the kernel can (Linux 5.7).
-pid_t ForkInto(int cgroup_fd) {
-  clone_args arguments{};
-  arguments.flags = CLONE_INTO_CGROUP;
-  arguments.exit_signal = SIGCHLD;
-  arguments.cgroup = static_cast<uint64_t>(cgroup_fd);
-  return static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
-}
-
 class SessionInit {
  public:
   explicit SessionInit(const InitPlan& plan) : plan_(plan) {}
@@ -60,8 +49,7 @@ class SessionInit {
     if (!supervisor) Fail(Step::kExec, supervisor.error());
     Result<Message> go = ReceiveMessage(plan_.go, kGoTimeoutMs);
     if (!go) ::_exit(1);
-    if (!go->fds.empty()) command_procs_ = std::move(go->fds[0]);
-    if (go->fds.size() > 1) command_cgroup_ = std::move(go->fds[1]);
+    if (Result<void> joined = JoinCgroups(go->fds); !joined) Fail(Step::kCgroup, joined.error());
     const pid_t command = StartCommand();
     (void)SendMessage(plan_.report, EncodeEvent(SessionEvent::Started(command)));
     if (Result<void> disarmed = Disarm(supervisor->fd()); !disarmed) {
@@ -108,6 +96,21 @@ class SessionInit {
     return {};
   }
 
+  /// By ourselves, as only that is quick: see OpenCgroup().
+  Result<void> JoinCgroups(const std::vector<UniqueFd>& besides) const {
+    for (const CgroupMembership* cgroup : plan_.cgroups) {
+      if (Result<void> joined = WriteAll(cgroup->tasks.get(), "0", cgroup->path); !joined) {
+        return Propagate(joined.error(), "join cgroup");
+      }
+    }
+    for (const UniqueFd& tasks : besides) {
+      if (Result<void> joined = WriteAll(tasks.get(), "0", "tasks"); !joined) {
+        return Propagate(joined.error(), "join the session's cgroup");
+      }
+    }
+    return {};
+  }
+
   Result<void> OpenTerminal() {
     if (!plan_.spec.tty) return {};
     // The view's own instance; in the container's file system the one its /dev/ptmx leads to.
@@ -125,10 +128,10 @@ class SessionInit {
     std::array<int, 2> armed{};
     if (::pipe2(armed.data(), O_CLOEXEC) != 0) Fail(Step::kExec, FailErrno("pipe").value());
     pid_t command = -1;
-    bool placed = !command_procs_.valid();
-    if (command_cgroup_.valid()) {
-      command = ForkInto(command_cgroup_.get());
-      placed = command >= 0;
+    const CgroupMembership* cgroup = plan_.command_cgroup;
+    if (cgroup != nullptr && cgroup->directory.valid()) {
+      command = ForkIntoCgroup(cgroup->directory.get());
+      if (command >= 0) cgroup = nullptr;  // it is there
     }
     if (command < 0) command = ::fork();
     if (command < 0) Fail(Step::kExec, FailErrno("start the command").value());
@@ -143,7 +146,7 @@ class SessionInit {
                                    armed[0],
                                    own_pidfd->get(),
                                    plan_.report,
-                                   placed ? -1 : command_procs_.get()};
+                                   cgroup == nullptr ? -1 : cgroup->tasks.get()};
     RunCommand(command_plan);
   }
 
@@ -185,8 +188,6 @@ class SessionInit {
 
   const InitPlan& plan_;
   UniqueFd terminal_;
-  UniqueFd command_procs_;
-  UniqueFd command_cgroup_;
 };
 
 }  // namespace

@@ -4,9 +4,11 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/target.h"
 #include "base/unique_fd.h"
+#include "nsenter/cgroup.h"
 #include "nsenter/process_handle.h"
 #include "nsenter/session/identity.h"
 #include "nsenter/session/session_spec.h"
@@ -22,10 +24,12 @@ struct InitPlan {
   UniqueFd cgroup_namespace;         ///< joined by the command; invalid: none
   UniqueFd user_namespace;           ///< joined by the command, last; invalid: none
   const SignalState& signals;
-  int parent_pidfd;  ///< of ns-enter
-  int go;            ///< a message here, with SessionCgroup::CommandFds(), lets the command start
-  int report;        ///< messages: see session.cc
-  int status;        ///< the command's WaitStatus is written here
+  int parent_pidfd;                              ///< of ns-enter
+  std::vector<const CgroupMembership*> cgroups;  ///< to join when the view stands
+  const CgroupMembership* command_cgroup;        ///< null: the command is where the init is
+  int go;      ///< a message here, with the tasks of cgroups to join besides, starts the command
+  int report;  ///< messages: see session.cc
+  int status;  ///< the command's WaitStatus is written here
 };
 
 /// The init of a session: the first process of it in the target's PID namespace. It makes the view,

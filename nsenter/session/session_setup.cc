@@ -46,7 +46,7 @@ Result<void> SessionSetup::Run() {
   for (auto stage :
        {&SessionSetup::OpenTarget, &SessionSetup::CheckTools, &SessionSetup::PrepareIdentity,
         &SessionSetup::PlanCgroup, &SessionSetup::StartGuard, &SessionSetup::JoinTarget,
-        &SessionSetup::StartInit, &SessionSetup::PlaceInit}) {
+        &SessionSetup::MakeCgroup, &SessionSetup::StartInit, &SessionSetup::PlaceInit}) {
     if (Result<void> done = (this->*stage)(); !done) {
       // An init that waits for its start ends with this, or the guard would have to wait for it.
       go_.Reset();
@@ -158,6 +158,30 @@ Result<void> SessionSetup::JoinTarget() {
   return JoinNamespaces(joins, process_ ? &*process_ : nullptr);
 }
 
+Result<void> SessionSetup::MakeCgroup() {
+  step_ = Step::kCgroup;
+  return session_.cgroup ? session_.cgroup->Create() : Result<void>();
+}
+
+/// The cgroup that the init can be born in; null: the kernel or the hierarchy has no way for it.
+const CgroupMembership* SessionSetup::Birthplace() const {
+  if (session_.cgroup && session_.cgroup->init().directory.valid()) return &session_.cgroup->init();
+  for (const CgroupMembership& cgroup : target_cgroups_) {
+    if (cgroup.directory.valid()) return &cgroup;
+  }
+  return nullptr;
+}
+
+/// Those that it has to join, of the ones that are there already.
+std::vector<const CgroupMembership*> SessionSetup::CgroupsOfInit(
+    const CgroupMembership* birthplace) const {
+  std::vector<const CgroupMembership*> cgroups;
+  if (session_.cgroup) cgroups.push_back(&session_.cgroup->init());
+  for (const CgroupMembership& cgroup : target_cgroups_) cgroups.push_back(&cgroup);
+  std::erase(cgroups, birthplace);
+  return cgroups;
+}
+
 Result<void> SessionSetup::StartInit() {
   step_ = Step::kExec;
   Result<MessageSocketPair> go = MakeMessageSocketPair();
@@ -169,7 +193,12 @@ Result<void> SessionSetup::StartInit() {
   Result<UniqueFd> own_pidfd = OpenPidfd(::getpid());
   if (!own_pidfd) return Propagate(own_pidfd.error());
 
-  session_.init = ::fork();
+  const CgroupMembership* birthplace = Birthplace();
+  if (birthplace != nullptr) session_.init = ForkIntoCgroup(birthplace->directory.get());
+  if (session_.init < 0) {
+    birthplace = nullptr;
+    session_.init = ::fork();
+  }
   if (session_.init < 0) {
     if (errno == ENOMEM) {
       return Fail(Code::kAborted,
@@ -186,7 +215,9 @@ Result<void> SessionSetup::StartInit() {
     status->read.Reset();
     RunSessionInit({spec_, process_ ? &*process_ : nullptr, std::move(identity_),
                     std::move(cgroup_namespace_), std::move(user_namespace_), *session_.signals,
-                    own_pidfd->get(), go->second.get(), report->second.get(), status->write.get()});
+                    own_pidfd->get(), CgroupsOfInit(birthplace),
+                    session_.cgroup ? &session_.cgroup->command() : nullptr, go->second.get(),
+                    report->second.get(), status->write.get()});
   }
   session_.report = std::move(report->first);
   session_.status = std::move(status->read);
@@ -197,30 +228,24 @@ Result<void> SessionSetup::StartInit() {
   return {};
 }
 
-/// While the init builds its view: makes the cgroups and moves it in. Moving a process between
-/// cgroups waits for the whole system (an RCU grace period). The command starts only after it.
+/// While the init builds its view: makes the cgroups that limit it. The command starts only after
+/// it has joined them.
 Result<void> SessionSetup::PlaceInit() {
   step_ = Step::kCgroup;
   if (Result<void> told = session_.guard->WatchInit(session_.init_pidfd.get()); !told) {
     return Propagate(told.error(), "tell the session's guard");
   }
-  std::vector<int> fds;
+  std::vector<int> tasks;
   if (session_.cgroup) {
-    if (Result<void> made = session_.cgroup->Create(spec_.limits, spec_.profile->unrestricted);
-        !made) {
-      return made;
+    if (Result<void> limited = session_.cgroup->Limit(spec_.limits, spec_.profile->unrestricted);
+        !limited) {
+      return limited;
     }
-    if (Result<void> added = session_.cgroup->AddInit(session_.init); !added) return added;
-    fds = session_.cgroup->CommandFds();
-  }
-  for (const CgroupMembership& cgroup : target_cgroups_) {
-    if (Result<void> written =
-            WriteAll(cgroup.procs.get(), std::to_string(session_.init), cgroup.path);
-        !written) {
-      return Propagate(written.error(), "join the container's cgroup");
+    for (const CgroupMembership& cgroup : session_.cgroup->limiting()) {
+      tasks.push_back(cgroup.tasks.get());
     }
   }
-  Result<void> sent = SendMessage(go_.get(), "go", fds);
+  Result<void> sent = SendMessage(go_.get(), "go", tasks);
   // Closed: the init has failed, and its report says why.
   return sent || sent.error().error_number == EPIPE ? Result<void>() : sent;
 }

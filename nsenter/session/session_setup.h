@@ -52,8 +52,12 @@ class SessionSetup {
   Result<void> PlanCgroup();
   Result<void> StartGuard();
   Result<void> JoinTarget();
+  Result<void> MakeCgroup();
   Result<void> StartInit();
   Result<void> PlaceInit();
+
+  const CgroupMembership* Birthplace() const;
+  std::vector<const CgroupMembership*> CgroupsOfInit(const CgroupMembership* birthplace) const;
 
   const SessionSpec& spec_;
   Target* target_;

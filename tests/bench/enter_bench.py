@@ -2,7 +2,8 @@
 the memory of a session's own processes.
 
 ns-enter is measured where it can be written, as by hand, and on a read-only mount, as in an agent's
-pod: there it need not execute itself once more.
+pod: there it need not execute itself once more. Before each run is a pause, as people make them: what
+one leaves warm in the kernel must not serve the next.
 
 Prints medians and their ratios; never passes or fails. Run it in mounts of its own, for that mount:
 unshare --mount tests/bench/enter_bench.py [BUILD_DIR] [ROUNDS]
@@ -18,6 +19,9 @@ import sys
 import time
 
 from read_only import read_only
+
+# Longer than the kernel's RCU grace periods.
+_PAUSE_SECONDS = 0.05
 
 # Name, options of nsenter, options of ns-enter. The container view of a target that is no container
 # joins the cgroups of whatever the target is in.
@@ -47,6 +51,7 @@ def pid_inside(target: subprocess.Popen) -> int:
 
 def run_once(command: list[str]) -> float:
     """Milliseconds from spawn to exit."""
+    time.sleep(_PAUSE_SECONDS)
     start = time.perf_counter()
     pid = os.posix_spawn(command[0], command, os.environ)
     _, status = os.waitpid(pid, 0)
@@ -138,7 +143,7 @@ def main() -> None:
     if os.path.samefile("/proc/self/ns/mnt", f"/proc/{os.getppid()}/ns/mnt"):
         sys.exit("enter_bench.py: run it with unshare --mount")
     build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build/release")
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 300
+    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 200
     with read_only(build / "bin") as protected:
         measure(str(build / "bin" / "ns-enter"), str(protected / "ns-enter"), rounds)
 
