@@ -28,6 +28,7 @@ from read_only import read_only  # noqa: E402
 EXEC = f"{API}/namespaces/shop/pods/web/exec"
 STREAM_MIB = 512
 BUSY = 200
+BUSY_LINES = 200_000
 # Longer than the kernel's RCU grace periods, which then serve one action alone.
 _PAUSE_SECONDS = 0.05
 # The agent hands free memory back to the system every ten seconds.
@@ -165,11 +166,12 @@ async def many(agent: Agent, idle: int) -> None:
     await asyncio.sleep(GIVES_BACK_SECONDS)
     print(f"after them: {memory(agent) / 1024:.0f} MiB resident")
     async with contextlib.AsyncExitStack() as stack:
-        busy = [await stack.enter_async_context(connect(agent, "seq", "1", "200000"))
+        busy = [await stack.enter_async_context(connect(agent, "seq", "1", str(BUSY_LINES)))
                 for _ in range(BUSY)]
         totals = await asyncio.gather(*(read_all(one) for one in busy))
+        whole = sum(len(f"{line}\n") for line in range(1, BUSY_LINES + 1))
         print(f"{BUSY} busy sessions: {memory(agent) / 1024:.0f} MiB resident, "
-              f"{sum(total != totals[0] for total in totals)} with other output than the first")
+              f"{sum(total != whole for total in totals)} of them without all of their output")
     connection.close()
 
 
