@@ -3,6 +3,7 @@
 #include <array>
 #include <boost/asio/compose.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/beast/core/buffers_suffix.hpp>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -68,6 +69,8 @@ class TlsStream {
 
   // The most of a TLS record.
   static constexpr size_t kRecordBytes = 16 << 10;
+  // In one call: others on this thread wait meanwhile.
+  static constexpr int kMaxRecords = 4;
 
   template <class Signature, class Try>
   class Operation;
@@ -88,9 +91,26 @@ class TlsStream {
     return {};
   }
 
-  /// One record: header and payload of a frame, which come as buffers of their own, go together.
+  /// Record after record, as long as the socket takes them at once: to be called back for each
+  /// costs as much as the record. A record that waits in the socket is the start of what is written
+  /// next.
   template <class Buffers>
   static Attempt Write(TlsSocket* socket, const Buffers& buffers) {
+    boost::beast::buffers_suffix<Buffers> left(buffers);
+    size_t total = 0;
+    for (int records = 0; records < kMaxRecords && asio::buffer_size(left) > 0; ++records) {
+      const Attempt attempt = WriteRecord(socket, left);
+      if (attempt.error || (attempt.next != Next::kDone && total == 0)) return attempt;
+      if (attempt.next != Next::kDone) break;
+      total += attempt.count;
+      left.consume(attempt.count);
+    }
+    return {Next::kDone, {}, total};
+  }
+
+  /// Header and payload of a frame, which come as buffers of their own, go together.
+  template <class Buffers>
+  static Attempt WriteRecord(TlsSocket* socket, const Buffers& buffers) {
     // Put together anew for each try, so that a connection that waits holds no copy.
     std::array<char, kRecordBytes> record;
     size_t size = 0;

@@ -20,8 +20,10 @@ namespace {
 
 using namespace boost::asio::experimental::awaitable_operators;
 
-// Half a pipe: the command fills the other half while the client takes this one.
-constexpr size_t kOutputBytes = 32 << 10;
+// Half a pipe: the command fills the other half while the client takes this one. Less what a frame
+// adds, WebSocket's header and the channel, which would be a TLS record of their own.
+constexpr size_t kFrameBytes = 5;
+constexpr size_t kOutputBytes = (32 << 10) - kFrameBytes;
 
 // ns-enter ends a session half a second after it was asked to; from one that does not the plan's
 // socket is taken away, which ends the session at once.
