@@ -140,11 +140,13 @@ void JoinNodeCgroupNamespace() {
   (void)::setns(fd.get(), CLONE_NEWCGROUP);
 }
 
+// "0" is the writer itself, in whichever PID namespace it is.
+Result<void> JoinCgroup(int tasks, std::string_view name) { return WriteAll(tasks, "0", name); }
+
 Result<void> JoinCgroups(const std::vector<CgroupMembership>& cgroups) {
   for (const CgroupMembership& cgroup : cgroups) {
-    // "0" is the writer itself, in whichever PID namespace it is.
-    if (Result<void> written = WriteAll(cgroup.tasks.get(), "0", cgroup.path); !written) {
-      return Propagate(written.error(), "join cgroup");
+    if (Result<void> joined = JoinCgroup(cgroup.tasks.get(), cgroup.path); !joined) {
+      return Propagate(joined.error(), "join cgroup");
     }
   }
   return {};

@@ -15,7 +15,7 @@ namespace nsdebug {
 /// A cgroup that a process of one thread is to be in, opened while its path can still be found.
 struct CgroupMembership {
   std::string path;    ///< of the cgroup's directory
-  UniqueFd tasks;      ///< whoever writes "0" here, with its only thread, is in the cgroup
+  UniqueFd tasks;      ///< for JoinCgroup()
   UniqueFd directory;  ///< v2: for ForkIntoCgroup(); v1: invalid
 };
 
@@ -47,7 +47,9 @@ Result<std::vector<CgroupMembership>> OpenCgroups(const ProcessHandle& process);
 /// namespace cannot be joined nothing changes.
 void JoinNodeCgroupNamespace();
 
-/// Moves the calling process, which must have one thread, into them; children start there.
+/// Moves the calling process, which must have one thread, into the cgroup of these tasks; children
+/// start there. `name` is what errors call it.
+Result<void> JoinCgroup(int tasks, std::string_view name);
 Result<void> JoinCgroups(const std::vector<CgroupMembership>& cgroups);
 
 /// fork(2), with the child in the v2 cgroup of this directory from its birth (Linux 5.7); -1 where

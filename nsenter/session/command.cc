@@ -9,10 +9,10 @@
 #include <array>
 #include <cstdlib>
 
-#include "base/io.h"
 #include "base/message_socket.h"
 #include "base/text.h"
 #include "nsenter/capabilities.h"
+#include "nsenter/cgroup.h"
 #include "nsenter/program.h"
 #include "nsenter/seccomp/seccomp_filter.h"
 #include "nsenter/session/pty.h"
@@ -81,7 +81,7 @@ class Command {
 
   Result<void> EnterCgroup() {
     if (plan_.cgroup_tasks < 0) return {};
-    return WriteAll(plan_.cgroup_tasks, "0", "tasks of the session's cgroup");
+    return JoinCgroup(plan_.cgroup_tasks, "tasks of the session's cgroup");
   }
 
   // Not before we are in our cgroup: where cgroup2 is mounted with nsdelegate, as systemd does it,

@@ -29,7 +29,7 @@ namespace {
 // the guard then kills. Nothing else sends this signal.
 constexpr int kParentDied = SIGSTKFLT;
 
-// How long ns-enter may take to place us in our cgroups.
+// How long ns-enter may take to make our cgroups.
 constexpr int kGoTimeoutMs = 10'000;
 
 class SessionInit {
@@ -49,7 +49,7 @@ class SessionInit {
     if (!supervisor) Fail(Step::kExec, supervisor.error());
     Result<Message> go = ReceiveMessage(plan_.go, kGoTimeoutMs);
     if (!go) ::_exit(1);
-    if (Result<void> joined = JoinCgroups(go->fds); !joined) Fail(Step::kCgroup, joined.error());
+    if (Result<void> joined = TakePlace(go->fds); !joined) Fail(Step::kCgroup, joined.error());
     const pid_t command = StartCommand();
     (void)SendMessage(plan_.report, EncodeEvent(SessionEvent::Started(command)));
     if (Result<void> disarmed = Disarm(supervisor->fd()); !disarmed) {
@@ -97,14 +97,14 @@ class SessionInit {
   }
 
   /// By ourselves, as only that is quick: see OpenCgroup().
-  Result<void> JoinCgroups(const std::vector<UniqueFd>& besides) const {
+  Result<void> TakePlace(const std::vector<UniqueFd>& besides) const {
     for (const CgroupMembership* cgroup : plan_.cgroups) {
-      if (Result<void> joined = WriteAll(cgroup->tasks.get(), "0", cgroup->path); !joined) {
+      if (Result<void> joined = JoinCgroup(cgroup->tasks.get(), cgroup->path); !joined) {
         return Propagate(joined.error(), "join cgroup");
       }
     }
     for (const UniqueFd& tasks : besides) {
-      if (Result<void> joined = WriteAll(tasks.get(), "0", "tasks"); !joined) {
+      if (Result<void> joined = JoinCgroup(tasks.get(), "tasks"); !joined) {
         return Propagate(joined.error(), "join the session's cgroup");
       }
     }

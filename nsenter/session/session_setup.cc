@@ -46,7 +46,7 @@ Result<void> SessionSetup::Run() {
   for (auto stage :
        {&SessionSetup::OpenTarget, &SessionSetup::CheckTools, &SessionSetup::PrepareIdentity,
         &SessionSetup::PlanCgroup, &SessionSetup::StartGuard, &SessionSetup::JoinTarget,
-        &SessionSetup::MakeCgroup, &SessionSetup::StartInit, &SessionSetup::PlaceInit}) {
+        &SessionSetup::MakeCgroup, &SessionSetup::StartInit, &SessionSetup::LimitSession}) {
     if (Result<void> done = (this->*stage)(); !done) {
       // An init that waits for its start ends with this, or the guard would have to wait for it.
       go_.Reset();
@@ -230,7 +230,7 @@ Result<void> SessionSetup::StartInit() {
 
 /// While the init builds its view: makes the cgroups that limit it. The command starts only after
 /// it has joined them.
-Result<void> SessionSetup::PlaceInit() {
+Result<void> SessionSetup::LimitSession() {
   step_ = Step::kCgroup;
   if (Result<void> told = session_.guard->WatchInit(session_.init_pidfd.get()); !told) {
     return Propagate(told.error(), "tell the session's guard");

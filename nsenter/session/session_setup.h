@@ -54,7 +54,7 @@ class SessionSetup {
   Result<void> JoinTarget();
   Result<void> MakeCgroup();
   Result<void> StartInit();
-  Result<void> PlaceInit();
+  Result<void> LimitSession();
 
   const CgroupMembership* Birthplace() const;
   std::vector<const CgroupMembership*> CgroupsOfInit(const CgroupMembership* birthplace) const;
