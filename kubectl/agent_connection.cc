@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "base/text.h"
-#include "kubectl/transport/tls_stream.h"
+#include "kubectl/transport/tls_handshake.h"
 
 namespace nsdebug::kubectl {
 

@@ -10,7 +10,7 @@
 #include "kubectl/transport/proxy.h"
 #include "kubectl/transport/proxy_tunnel.h"
 #include "kubectl/transport/tcp_stream.h"
-#include "kubectl/transport/tls_stream.h"
+#include "kubectl/transport/tls_handshake.h"
 
 namespace nsdebug::kubectl {
 

@@ -12,11 +12,8 @@ namespace {
 using boost::system::error_code;
 
 int WriteToBio(BIO* bio, const char* data, int size) {
-  const error_code error =
-      static_cast<TlsOutput*>(::BIO_get_data(bio))->Write({data, static_cast<size_t>(size)});
-  if (!error) return size;
-  errno = error.value();  // where SSL_ERROR_SYSCALL is looked up
-  return -1;
+  static_cast<TlsOutput*>(::BIO_get_data(bio))->Append({data, static_cast<size_t>(size)});
+  return size;
 }
 
 long ControlBio(BIO* /*bio*/, int command, long /*number*/, void* /*pointer*/) {
@@ -56,14 +53,6 @@ BIO* TlsOutput::MakeBio() {
   ::BIO_set_data(bio, this);
   ::BIO_set_init(bio, 1);
   return bio;
-}
-
-error_code TlsOutput::Write(std::string_view data) {
-  if (waiting_.empty()) {
-    if (const error_code error = Send(fd_, &data)) return error;
-  }
-  waiting_.append(data);
-  return {};
 }
 
 error_code TlsOutput::Flush() {

@@ -9,9 +9,9 @@ struct bio_st;
 
 namespace nsdebug {
 
-/// Where OpenSSL's records go: to the socket, and what does not fit there waits here. So OpenSSL
-/// never has half a record under way, which its other direction could not go on with: answering a
-/// peer that asks for new keys is an error then (SSL_R_BAD_LENGTH, OpenSSL 3.0).
+/// Where OpenSSL's records go, until they are sent together. So OpenSSL never has half a record
+/// under way, which its other direction could not go on with: answering a peer that asks for new
+/// keys is an error then (SSL_R_BAD_LENGTH, OpenSSL 3.0).
 ///
 /// How much waits, its owner bounds: by not writing more before Flush() has emptied it.
 class TlsOutput {
@@ -24,8 +24,7 @@ class TlsOutput {
   /// For SSL_set0_wbio(), which takes it over. It must not outlive this.
   bio_st* MakeBio();
 
-  /// Takes all of `data`, unless the connection is lost.
-  boost::system::error_code Write(std::string_view data);
+  void Append(std::string_view data) { waiting_.append(data); }
 
   /// Sends what waits, as far as that goes.
   boost::system::error_code Flush();

@@ -16,7 +16,9 @@ namespace {
 using boost::system::error_code;
 
 // What answers to a peer that only asks for new keys, and takes nothing, may add up to.
-constexpr size_t kMaxWaitingBytes = 32 << 10;
+constexpr size_t kMaxAnswerBytes = 32 << 10;
+// Of the records of one write. They may add 22 bytes each in TLS 1.3, and 29 in 1.2.
+constexpr size_t kMaxWriteBytes = TlsSocket::kMaxRecords * (TlsSocket::kRecordBytes + 64);
 
 /// After SSL_ERROR_SSL.
 error_code ProtocolError() {
@@ -50,7 +52,7 @@ TlsSocket::TlsSocket(asio::ip::tcp::socket socket, SSL_CTX* context)
   ::SSL_set0_rbio(ssl_.get(), input);
   ::SSL_set0_wbio(ssl_.get(), output);
   ::SSL_set_accept_state(ssl_.get());
-  // An idle connection holds no buffers, and a write takes one record at a time.
+  // An idle connection holds no buffers.
   ::SSL_set_mode(ssl_.get(), SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE);
   boost::system::error_code ignored;  // a socket that is closed already shows so in the first try
   socket_.native_non_blocking(true, ignored);
@@ -102,20 +104,29 @@ TlsSocket::Attempt TlsSocket::Handshake() {
 }
 
 TlsSocket::Attempt TlsSocket::Read(asio::mutable_buffer data) {
-  if (socket_.is_open() && output_.waiting() > kMaxWaitingBytes) {
+  const size_t allowed = kMaxAnswerBytes + (is_writing() ? kMaxWriteBytes : 0);
+  if (socket_.is_open() && output_.waiting() > allowed) {
     if (const error_code error = output_.Flush()) return {Next::kDone, error, 0};
-    if (output_.waiting() > kMaxWaitingBytes) return {Next::kWaitToWrite, {}, 0};
+    if (output_.waiting() > allowed) return {Next::kWaitToWrite, {}, 0};
   }
-  return Try(
+  const size_t waited = output_.waiting();
+  const Attempt attempt = Try(
       [&](size_t* count) { return ::SSL_read_ex(ssl_.get(), data.data(), data.size(), count); });
+  // An answer, or an alert. What does not fit now goes with what is written next.
+  if (output_.waiting() > waited && socket_.is_open()) (void)output_.Flush();
+  return attempt;
 }
 
-TlsSocket::Attempt TlsSocket::Write(asio::const_buffer data) {
-  Attempt attempt = TryAndFlush([&](size_t*) {
-    if (written_ > 0) return 1;  // tried again
-    return ::SSL_write_ex(ssl_.get(), data.data(), data.size(), &written_);
-  });
-  if (attempt.next == Next::kDone) attempt.count = std::exchange(written_, 0);
+TlsSocket::Attempt TlsSocket::Encrypt(asio::const_buffer data) {
+  const Attempt attempt = Try(
+      [&](size_t* count) { return ::SSL_write_ex(ssl_.get(), data.data(), data.size(), count); });
+  encrypted_ += attempt.count;
+  return attempt;
+}
+
+TlsSocket::Attempt TlsSocket::Flush() {
+  Attempt attempt = TryAndFlush([](size_t*) { return 1; });
+  if (attempt.next == Next::kDone) attempt.count = std::exchange(encrypted_, 0);
   return attempt;
 }
 

@@ -19,6 +19,11 @@ namespace nsdebug {
 /// that was given up the only thing left to do is to close.
 class TlsSocket : public std::enable_shared_from_this<TlsSocket> {
  public:
+  // The most of a TLS record.
+  static constexpr size_t kRecordBytes = 16 << 10;
+  // In one write: others on this thread wait meanwhile.
+  static constexpr size_t kMaxRecords = 4;
+
   enum class Next { kDone, kWaitToRead, kWaitToWrite };
 
   /// What one try came to. A read may have to wait for room: for the answer to a peer that asks for
@@ -34,8 +39,13 @@ class TlsSocket : public std::enable_shared_from_this<TlsSocket> {
 
   Attempt Handshake();
   Attempt Read(asio::mutable_buffer data);
-  /// Takes one record's worth, and is done when the kernel has it. Tried again with the same bytes.
-  Attempt Write(asio::const_buffer data);
+  /// Takes up to a record's worth of what a write has to send.
+  Attempt Encrypt(asio::const_buffer data);
+  /// Sends it together: each send wakes the peer. Done when the kernel has all of it; then it tells
+  /// how much was taken.
+  Attempt Flush();
+  /// There is something to Flush(), whose first try left some of it.
+  bool is_writing() const { return encrypted_ > 0; }
   /// Sends the end, and takes the peer's.
   Attempt Shutdown();
 
@@ -67,7 +77,7 @@ class TlsSocket : public std::enable_shared_from_this<TlsSocket> {
   asio::steady_timer expiry_;
   TlsOutput output_;
   std::unique_ptr<ssl_st, Free> ssl_;
-  size_t written_ = 0;  ///< by the Write that is under way; its record may still wait in output_
+  size_t encrypted_ = 0;  ///< of the write that is under way; its records wait in output_
   bool expired_ = false;
 };
 

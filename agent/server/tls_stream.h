@@ -67,11 +67,6 @@ class TlsStream {
   using Attempt = TlsSocket::Attempt;
   using Next = TlsSocket::Next;
 
-  // The most of a TLS record.
-  static constexpr size_t kRecordBytes = 16 << 10;
-  // In one call: others on this thread wait meanwhile.
-  static constexpr int kMaxRecords = 4;
-
   template <class Signature, class Try>
   class Operation;
 
@@ -91,38 +86,32 @@ class TlsStream {
     return {};
   }
 
-  /// Record after record, as long as the socket takes them at once: to be called back for each
-  /// costs as much as the record. A record that waits in the socket is the start of what is written
-  /// next.
+  /// Several records at a time: to be called back for each costs as much as the record.
   template <class Buffers>
   static Attempt Write(TlsSocket* socket, const Buffers& buffers) {
+    if (socket->is_writing()) return socket->Flush();
     boost::beast::buffers_suffix<Buffers> left(buffers);
-    size_t total = 0;
-    for (int records = 0; records < kMaxRecords && asio::buffer_size(left) > 0; ++records) {
-      const Attempt attempt = WriteRecord(socket, left);
-      if (attempt.error || (attempt.next != Next::kDone && total == 0)) return attempt;
-      if (attempt.next != Next::kDone) break;
-      total += attempt.count;
+    for (size_t i = 0; i < TlsSocket::kMaxRecords && asio::buffer_size(left) > 0; ++i) {
+      const Attempt attempt = EncryptRecord(socket, left);
+      if (attempt.error) return attempt;
       left.consume(attempt.count);
     }
-    return {Next::kDone, {}, total};
+    return socket->Flush();
   }
 
   /// Header and payload of a frame, which come as buffers of their own, go together.
   template <class Buffers>
-  static Attempt WriteRecord(TlsSocket* socket, const Buffers& buffers) {
-    // Put together anew for each try, so that a connection that waits holds no copy.
-    std::array<char, kRecordBytes> record;
+  static Attempt EncryptRecord(TlsSocket* socket, const Buffers& buffers) {
+    std::array<char, TlsSocket::kRecordBytes> record;
     size_t size = 0;
     const auto end = asio::buffer_sequence_end(buffers);
     for (auto next = asio::buffer_sequence_begin(buffers); next != end; ++next) {
       const asio::const_buffer buffer = *next;
-      if (size == 0 && buffer.size() >= record.size()) return socket->Write(buffer);
+      if (size == 0 && buffer.size() >= record.size()) return socket->Encrypt(buffer);
       size += asio::buffer_copy(asio::buffer(record) + size, buffer);
       if (size == record.size()) break;
     }
-    if (size == 0) return {};
-    return socket->Write(asio::buffer(record, size));
+    return socket->Encrypt(asio::buffer(record, size));
   }
 
   std::shared_ptr<TlsSocket> socket_;  ///< null when moved from

@@ -20,10 +20,10 @@ namespace {
 
 using namespace boost::asio::experimental::awaitable_operators;
 
-// Half a pipe: the command fills the other half while the client takes this one. Less what a frame
-// adds, WebSocket's header and the channel, which would be a TLS record of their own.
+// All that a pipe holds, and what one write of TLS takes: for each of both somebody is woken. Less
+// what a frame adds, WebSocket's header and the channel, which would be a TLS record of their own.
 constexpr size_t kFrameBytes = 5;
-constexpr size_t kOutputBytes = (32 << 10) - kFrameBytes;
+constexpr size_t kOutputBytes = (64 << 10) - kFrameBytes;
 
 // ns-enter ends a session half a second after it was asked to; from one that does not the plan's
 // socket is taken away, which ends the session at once.

@@ -14,11 +14,9 @@ namespace nsdebug::kubectl {
 
 namespace {
 
-// Enough that the thread is not waited for between two records of TLS; what a reader that has
-// stopped leaves in our memory.
-constexpr size_t kMaxUnwritten = 256 << 10;
-// A pipe's default size: pieces are joined up to it.
-constexpr size_t kPieceBytes = 64 << 10;
+// Enough that the thread is not waited for between two reads of TLS. As much again may be under way:
+// what a reader that has stopped leaves in our memory.
+constexpr size_t kMaxBatchBytes = 128 << 10;
 
 // Ignored unless it has a handler, and of no use to anybody else here.
 constexpr int kInterrupt = SIGURG;
@@ -57,34 +55,38 @@ OutputWriter::~OutputWriter() {
 }
 
 asio::awaitable<Result<void>> OutputWriter::Write(int fd, const char* name, std::string_view data) {
-  Result<void> good = co_await WaitFor(kMaxUnwritten);
+  Result<void> good = co_await WaitUntil([this] { return next_.bytes.size() < kMaxBatchBytes; });
   if (!good) co_return Propagate(std::move(good.error()));
-  Enqueue(fd, name, data);
-  // After the lock: the thread would wake only to wait for it.
-  more_.notify_all();
+  Append(fd, name, data);
   co_return Result<void>();
 }
 
-void OutputWriter::Enqueue(int fd, const char* name, std::string_view data) {
-  const std::lock_guard lock(mutex_);
-  unwritten_ += data.size();
-  if (!queue_.empty() && queue_.back().fd == fd && queue_.back().data.size() < kPieceBytes) {
-    queue_.back().data += data;
-  } else {
-    queue_.push_back({fd, name, std::string(data)});
+void OutputWriter::Append(int fd, const char* name, std::string_view data) {
+  bool is_awaited = false;
+  {
+    const std::lock_guard lock(mutex_);
+    next_.bytes += data;
+    if (next_.pieces.empty() || next_.pieces.back().fd != fd) next_.pieces.push_back({fd, name, 0});
+    next_.pieces.back().size += data.size();
+    is_awaited = !is_writing_;
   }
+  // After the lock: the thread would wake only to wait for it.
+  if (is_awaited) more_.notify_all();
 }
 
-asio::awaitable<Result<void>> OutputWriter::Flush() { co_return co_await WaitFor(1); }
+asio::awaitable<Result<void>> OutputWriter::Flush() {
+  co_return co_await WaitUntil([this] { return next_.pieces.empty() && !is_writing_; });
+}
 
-/// Until less than `room` bytes are unwritten.
-asio::awaitable<Result<void>> OutputWriter::WaitFor(size_t room) {
+/// Of what the mutex guards.
+template <class Condition>
+asio::awaitable<Result<void>> OutputWriter::WaitUntil(Condition condition) {
   for (;;) {
     {
       const std::lock_guard lock(mutex_);
       if (stopped_) co_return Fail(Code::kAborted, "the output was given up");
       if (!failure_) co_return Propagate(Error(failure_.error()));
-      if (unwritten_ < room) co_return Result<void>();
+      if (condition()) co_return Result<void>();
       is_waited_for_ = true;
     }
     (void)co_await changed_->async_wait(kAwait);
@@ -110,28 +112,52 @@ void OutputWriter::Stop() {
 // --- the thread
 
 void OutputWriter::Run() {
+  Batch batch;
   std::unique_lock lock(mutex_);
   for (;;) {
-    more_.wait(lock, [this] { return stopped_ || !queue_.empty(); });
-    if (stopped_ || !failure_) break;
-    const Piece piece = std::move(queue_.front());
-    queue_.pop_front();
+    more_.wait(lock, [this] { return stopped_ || !next_.pieces.empty(); });
+    if (stopped_) break;
+    std::swap(batch, next_);
+    is_writing_ = true;
+    // There is room again, before this is written.
+    Tell();
     lock.unlock();
-    Result<void> written = WriteOut(piece);
+    Result<void> written = WriteOut(batch);
+    batch.bytes.clear();
+    batch.pieces.clear();
     lock.lock();
-    unwritten_ -= piece.data.size();
-    const bool failed = !written;
-    if (failed) failure_ = std::move(written);
-    if (!std::exchange(is_waited_for_, false) && !failed) continue;
-    // The timer is the executor's; this may be gone when it gets there.
-    asio::post(changed_->get_executor(), [changed = changed_] { changed->cancel(); });
+    is_writing_ = false;
+    if (!written) {
+      failure_ = std::move(written);
+      // Failed() waits always.
+      is_waited_for_ = true;
+      Tell();
+      break;
+    }
+    if (next_.pieces.empty()) Tell();
   }
   over_ = true;
   more_.notify_all();
 }
 
-Result<void> OutputWriter::WriteOut(const Piece& piece) const {
-  std::string_view left = piece.data;
+/// With the mutex.
+void OutputWriter::Tell() {
+  if (!std::exchange(is_waited_for_, false)) return;
+  // The timer is the executor's; this may be gone when it gets there.
+  asio::post(changed_->get_executor(), [changed = changed_] { changed->cancel(); });
+}
+
+Result<void> OutputWriter::WriteOut(const Batch& batch) const {
+  std::string_view left = batch.bytes;
+  for (const Piece& piece : batch.pieces) {
+    Result<void> written = WriteOut(piece, left.substr(0, piece.size));
+    if (!written) return written;
+    left.remove_prefix(piece.size);
+  }
+  return {};
+}
+
+Result<void> OutputWriter::WriteOut(const Piece& piece, std::string_view left) const {
   while (!left.empty()) {
     const ssize_t count = ::write(piece.fd, left.data(), left.size());
     const int error = count < 0 ? errno : 0;

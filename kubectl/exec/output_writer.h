@@ -2,12 +2,12 @@
 
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/error.h"
 #include "kubectl/transport/asio.h"
@@ -16,7 +16,8 @@ namespace nsdebug::kubectl {
 
 /// Writes to our stdout and stderr on a thread of its own, in the order in which it got the pieces:
 /// what comes next is received and decrypted meanwhile, and whoever waits for a reader that has
-/// stopped can still leave. All but the thread's own part is for one thread, the executor's.
+/// stopped can still leave. What comes during a write is the next one, together.
+/// All but the thread's own part is for one thread, the executor's.
 class OutputWriter {
  public:
   explicit OutputWriter(const asio::any_io_executor& executor);
@@ -39,24 +40,32 @@ class OutputWriter {
   void Stop();
 
  private:
+  /// Bytes for one of the two, behind those of the piece before.
   struct Piece {
     int fd;
     const char* name;
-    std::string data;
+    size_t size;
+  };
+  struct Batch {
+    std::string bytes;
+    std::vector<Piece> pieces;
   };
 
-  asio::awaitable<Result<void>> WaitFor(size_t room);
-  void Enqueue(int fd, const char* name, std::string_view data);
+  template <class Condition>
+  asio::awaitable<Result<void>> WaitUntil(Condition condition);
+  void Append(int fd, const char* name, std::string_view data);
   bool HasFailed() const;
   void Run();
-  Result<void> WriteOut(const Piece& piece) const;
+  void Tell();
+  Result<void> WriteOut(const Batch& batch) const;
+  Result<void> WriteOut(const Piece& piece, std::string_view bytes) const;
 
-  std::shared_ptr<asio::steady_timer> changed_;  ///< cancelled when the thread has written a piece
+  std::shared_ptr<asio::steady_timer> changed_;  ///< cancelled when the thread has taken a batch
 
   mutable std::mutex mutex_;
   std::condition_variable more_;
-  std::deque<Piece> queue_;
-  size_t unwritten_ = 0;  ///< bytes, with those that are being written
+  Batch next_;               ///< what the thread takes when it has written what it has
+  bool is_writing_ = false;  ///< the thread has a batch
   bool is_waited_for_ = false;
   bool stopped_ = false;
   bool over_ = false;  ///< the thread has nothing more to do

@@ -1,147 +1,157 @@
 #include "kubectl/transport/tls_stream.h"
 
-#include <fmt/format.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
-#include <openssl/x509_vfy.h>
-#include <unistd.h>
 
-#include <array>
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/ssl.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <new>
+#include <string_view>
 #include <utility>
-
-#include "kubectl/transport/deadline.h"
-#include "kubectl/transport/layered_stream.h"
 
 namespace nsdebug::kubectl {
 
 namespace {
 
-namespace ssl = asio::ssl;
+using boost::system::error_code;
 
-// WebSocket needs HTTP/1.1; the API server would else choose HTTP/2.
-constexpr std::array<unsigned char, 9> kAlpn = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
+// What is taken from below at a time: a record, and several once they come faster than that.
+constexpr size_t kMinReceivedBytes = 17 << 10;
+constexpr size_t kMaxReceivedBytes = 128 << 10;
 
-// The bundles of Debian, Fedora, Alpine and openSUSE: a static OpenSSL knows only the path of where
-// it was built.
-constexpr std::array kSystemBundles = {"/etc/ssl/certs/ca-certificates.crt",
-                                       "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem",
-                                       "/etc/ssl/ca-bundle.pem"};
+// What answers to a server that only asks for new keys may add up to until something is sent.
+constexpr size_t kMaxAnswerBytes = 32 << 10;
 
-class TlsStream final : public ByteStream {
- public:
-  TlsStream(std::unique_ptr<ByteStream> below, std::unique_ptr<ssl::context> context)
-      : context_(std::move(context)), stream_(LayeredStream(std::move(below)), *context_) {}
-
-  ssl::stream<LayeredStream>& stream() { return stream_; }
-
-  asio::any_io_executor executor() override { return stream_.get_executor(); }
-
-  asio::awaitable<Transferred> Read(asio::mutable_buffer buffer) override {
-    auto [error, count] = co_await stream_.async_read_some(buffer, kAwait);
-    // A server that closes without a word of TLS is common; what it sent is checked by who reads.
-    if (error == ssl::error::stream_truncated) co_return Transferred{asio::error::eof, count};
-    co_return Transferred{error, count};
-  }
-
-  asio::awaitable<Transferred> Write(asio::const_buffer buffer) override {
-    auto [error, count] = co_await stream_.async_write_some(buffer, kAwait);
-    co_return Transferred{error, count};
-  }
-
-  asio::awaitable<void> Shutdown() override { (void)co_await stream_.async_shutdown(kAwait); }
-
-  void Close() override { stream_.next_layer().stream().Close(); }
-
-  std::string Reason() const override { return stream_.next_layer().stream().Reason(); }
-
- private:
-  std::unique_ptr<ssl::context> context_;
-  ssl::stream<LayeredStream> stream_;
-};
-
-void TrustSystem(ssl::context* context) {
-  boost::system::error_code ignored;
-  context->set_default_verify_paths(ignored);
-  for (const char* bundle : kSystemBundles) {
-    if (::access(bundle, R_OK) == 0) return (void)context->load_verify_file(bundle, ignored);
+/// Why a call into OpenSSL did not succeed; none when it only wants more input.
+error_code FailureOf(SSL* ssl, int result) {
+  switch (::SSL_get_error(ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+      return {};
+    case SSL_ERROR_ZERO_RETURN:
+      return asio::error::eof;
+    case SSL_ERROR_SSL:
+      return {static_cast<int>(::ERR_peek_last_error()), asio::error::get_ssl_category()};
+    default:
+      return asio::ssl::error::unexpected_result;
   }
 }
 
-/// Before OpenSSL's first use, which would else begin it in its own way. The machine's openssl.cnf
-/// is for the machine's OpenSSL: it may name modules for that one, and here would only take time.
-/// So would handing back, at the end, memory that the end of the process frees.
-void BeginOpenSsl() {
-  ::OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, nullptr);
-}
-
-Result<std::unique_ptr<ssl::context>> MakeContext(const TlsOptions& options) {
-  BeginOpenSsl();
-  auto context = std::make_unique<ssl::context>(ssl::context::tls_client);
-  ::SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-  boost::system::error_code error;
-  if (options.ca_pem.empty()) {
-    TrustSystem(context.get());
-  } else {
-    context->add_certificate_authority(asio::buffer(options.ca_pem), error);
-    if (error) return Fail(Code::kInvalidArgument, "the CA certificate is not good PEM");
-  }
-  if (!options.certificate_pem.empty()) {
-    context->use_certificate_chain(asio::buffer(options.certificate_pem), error);
-    if (error) return Fail(Code::kInvalidArgument, "the client certificate is not good PEM");
-    context->use_private_key(asio::buffer(options.key_pem), ssl::context::pem, error);
-    if (error) {
-      return Fail(Code::kInvalidArgument,
-                  "the client key is not good PEM, or not this certificate's");
-    }
-  }
-  return context;
-}
-
-/// The name is checked by OpenSSL itself, with the chain.
-void ExpectServer(SSL* native, const TlsOptions& options) {
-  ::SSL_set_alpn_protos(native, kAlpn.data(), kAlpn.size());
-  boost::system::error_code not_address;
-  asio::ip::make_address(options.server_name, not_address);
-  if (not_address) {
-    ::SSL_set_tlsext_host_name(native, options.server_name.c_str());
-    ::SSL_set1_host(native, options.server_name.c_str());
-  } else {
-    ::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(native), options.server_name.c_str());
-  }
-  ::SSL_set_verify(native, options.insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
-}
-
-/// The most telling of what is known.
-std::string WhyNot(SSL* native, const std::string& error, const std::string& reason) {
-  if (!reason.empty()) return reason;
-  const long verified = ::SSL_get_verify_result(native);
-  return verified != X509_V_OK ? ::X509_verify_cert_error_string(verified) : error;
+/// Input that ends for now with these bytes, which are not copied. May be empty.
+void SetInput(SSL* ssl, const char* data, size_t size) {
+  BIO* input = ::BIO_new_mem_buf(data, static_cast<int>(size));
+  if (input == nullptr) throw std::bad_alloc();
+  BIO_set_mem_eof_return(input, -1);
+  ::SSL_set0_rbio(ssl, input);
 }
 
 }  // namespace
 
-asio::awaitable<Result<std::unique_ptr<ByteStream>>> StartTls(std::unique_ptr<ByteStream> below,
-                                                              TlsOptions options,
-                                                              std::chrono::milliseconds timeout) {
-  Result<std::unique_ptr<ssl::context>> context = MakeContext(options);
-  if (!context) co_return Propagate(std::move(context.error()));
-  auto tls = std::make_unique<TlsStream>(std::move(below), std::move(*context));
-  SSL* native = tls->stream().native_handle();
-  ExpectServer(native, options);
-  const Deadline deadline(tls->stream().next_layer().stream(), timeout);
-  auto [error] = co_await tls->stream().async_handshake(ssl::stream_base::client, kAwait);
-  if (deadline.has_passed()) {
-    co_return Fail(Code::kDeadlineExceeded,
-                   fmt::format("TLS with {}: no answer in time", options.server_name));
+void TlsStream::Free::operator()(SSL* ssl) const { ::SSL_free(ssl); }
+
+TlsStream::TlsStream(std::unique_ptr<ByteStream> below, SSL_CTX* context)
+    : below_(std::move(below)), ssl_(::SSL_new(context)) {
+  BIO* output = ::BIO_new(::BIO_s_mem());
+  if (!ssl_ || output == nullptr) {
+    ::BIO_free(output);
+    throw std::bad_alloc();
   }
-  if (error) {
-    const std::string reason = tls->Reason();
-    const Code code = reason.empty() ? Code::kUnavailable : Code::kFailedPrecondition;
-    co_return Fail(code, fmt::format("TLS with {}: {}", options.server_name,
-                                     WhyNot(native, error.message(), reason)));
+  ::SSL_set0_wbio(ssl_.get(), output);
+  SetInput(ssl_.get(), "", 0);
+  ::SSL_set_connect_state(ssl_.get());
+  // A write would have to wait for what is read.
+  ::SSL_set_options(ssl_.get(), SSL_OP_NO_RENEGOTIATION);
+}
+
+asio::awaitable<error_code> TlsStream::Handshake() {
+  for (;;) {
+    ::ERR_clear_error();
+    const int result = ::SSL_do_handshake(ssl_.get());
+    const error_code failed = result > 0 ? error_code() : FailureOf(ssl_.get(), result);
+    // Also the alert that tells the server why it goes no further.
+    const error_code unsent = co_await Send();
+    if (failed) co_return failed;
+    if (unsent || result > 0) co_return unsent;
+    const error_code unreceived = co_await Receive();
+    if (unreceived == asio::error::eof) co_return asio::ssl::error::stream_truncated;
+    if (unreceived) co_return unreceived;
   }
-  co_return std::unique_ptr<ByteStream>(std::move(tls));
+}
+
+asio::awaitable<Transferred> TlsStream::Read(asio::mutable_buffer buffer) {
+  for (;;) {
+    const Transferred decrypted = Decrypt(buffer);
+    if (decrypted.error || decrypted.count > 0) co_return decrypted;
+    // A server that closes without a word of TLS is common; what it sent is checked by who reads.
+    const error_code failed = co_await Receive();
+    if (failed) co_return Transferred{failed, 0};
+  }
+}
+
+/// All records that are there whole, as far as there is room.
+Transferred TlsStream::Decrypt(asio::mutable_buffer buffer) {
+  Transferred done;
+  while (!failed_ && done.count < buffer.size()) {
+    const asio::mutable_buffer rest = buffer + done.count;
+    ::ERR_clear_error();
+    size_t count = 0;
+    const int result = ::SSL_read_ex(ssl_.get(), rest.data(), rest.size(), &count);
+    done.count += count;
+    if (result > 0) continue;
+    failed_ = FailureOf(ssl_.get(), result);
+    if (!failed_ && ::BIO_ctrl_pending(::SSL_get_wbio(ssl_.get())) > kMaxAnswerBytes) {
+      failed_ = asio::error::no_buffer_space;
+    }
+    break;
+  }
+  if (done.count == 0) done.error = failed_;
+  return done;
+}
+
+asio::awaitable<Transferred> TlsStream::Write(asio::const_buffer buffer) {
+  ::ERR_clear_error();
+  size_t count = 0;
+  const int result = ::SSL_write_ex(ssl_.get(), buffer.data(), buffer.size(), &count);
+  if (result <= 0) {
+    const error_code failed = FailureOf(ssl_.get(), result);
+    co_return Transferred{failed ? failed : asio::ssl::error::unexpected_result, 0};
+  }
+  const error_code unsent = co_await Send();
+  co_return Transferred{unsent, unsent ? 0 : count};
+}
+
+asio::awaitable<void> TlsStream::Shutdown() {
+  ::ERR_clear_error();
+  ::SSL_shutdown(ssl_.get());
+  (void)co_await Send();
+}
+
+/// More input; the last has been read to its end.
+asio::awaitable<error_code> TlsStream::Receive() {
+  if (received_.empty()) received_.resize(kMinReceivedBytes);
+  if (was_filled_) received_.resize(kMaxReceivedBytes);
+  const Transferred done = co_await below_->Read(asio::buffer(received_));
+  if (done.error) co_return done.error;
+  was_filled_ = done.count == received_.size();
+  SetInput(ssl_.get(), received_.data(), done.count);
+  co_return error_code();
+}
+
+/// What OpenSSL has to say. Another read may add to it meanwhile.
+asio::awaitable<error_code> TlsStream::Send() {
+  BIO* const output = ::SSL_get_wbio(ssl_.get());
+  for (;;) {
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(output, &data);
+    if (size <= 0) co_return error_code();
+    to_send_.assign(data, static_cast<size_t>(size));
+    (void)BIO_reset(output);
+    std::string_view left = to_send_;
+    while (!left.empty()) {
+      const Transferred done = co_await below_->Write(asio::buffer(left));
+      if (done.error) co_return done.error;
+      left.remove_prefix(done.count);
+    }
+  }
 }
 
 }  // namespace nsdebug::kubectl
