@@ -23,6 +23,7 @@ def check_fixture(tmp_path_factory):
         folders = {}
         kinds = {(item["apiVersion"], item["kind"])
                  for path in (None, *helm.VALUES) for item in helm.render(path)}
+        kinds.add(("v1", "Namespace"))  # Of install.yaml.
         for version in kubeconform.VERSIONS:
             folders[version] = tmp_path_factory.mktemp("schemas")
             kubeconform.write_schemas(version, kinds, folders[version])
@@ -57,7 +58,23 @@ def test_an_unknown_field_is_noticed(check, version):
     assert "DaemonSet" in complaint and "hostPid" in complaint
 
 
-def test_the_field_for_apparmor_is_unknown_to_old_versions(check):
+def without_apparmor(version: str) -> bool:
+    return int(version.split(".")[1]) < 30
+
+
+@pytest.mark.parametrize("version", kubeconform.VERSIONS)
+def test_the_field_for_apparmor_is_unknown_to_old_versions(check, version):
     # This is why the chart looks at the version.
-    complaint, = check("1.28.15", helm.render(None, "1.36.2"))
-    assert "appArmorProfile" in complaint
+    complaints = check(version, helm.render(None, "1.36.2"))
+    assert len(complaints) == without_apparmor(version)
+    assert all("appArmorProfile" in complaint for complaint in complaints)
+
+
+@pytest.mark.parametrize("version", kubeconform.VERSIONS)
+def test_a_version_knows_the_manifests_but_for_that_field(check, version):
+    # docs/install.md says which versions take install.yaml as it is.
+    manifests = (helm.ROOT / "manifests" / name for name in ("install.yaml", "rbac-examples.yaml"))
+    items = [item for path in manifests for item in yaml.safe_load_all(path.read_text()) if item]
+    complaints = check(version, items)
+    assert len(complaints) == without_apparmor(version)
+    assert all("appArmorProfile" in complaint for complaint in complaints)
