@@ -6,6 +6,7 @@ The container has ns-enter alone: the agent starts one for every session.
 
 import contextlib
 import os
+import pathlib
 
 import helm
 import pytest
@@ -99,6 +100,21 @@ def test_the_tools_cannot_be_changed(agents):
     again = agents.enter("-t", str(agents.target.pid), *TOOLBOX, "--",
                          "cat", "/bin/new")
     assert again.exit_code != 0 and b"No such file" in again.stderr, again
+
+
+def test_mounts_of_pods_that_have_ended_do_not_stay_in_the_agent():
+    try:
+        # With a node's files: their mounts are shared, as a node's are.
+        with Containerd(version="2.1", node_files=True) as bed:
+            target = bed.run_container(bed.run_pod("shop", "web"), "app")
+            agent = bed.run_container(bed.run_pod("ns-debug", "agent"), "agent", image="busybox",
+                                      mounts={"/run/runtime": str(bed.folder)})
+            mounts = pathlib.Path(f"/proc/{agent.pid}/mountinfo")
+            assert target.id in mounts.read_text()
+            bed.remove_pod(target.pod)
+            assert target.id not in mounts.read_text()
+    except Unavailable as error:
+        pytest.skip(str(error))
 
 
 @pytest.mark.parametrize("capability", NEEDED)

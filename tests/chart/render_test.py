@@ -102,6 +102,20 @@ def test_the_runtime_is_reached_through_the_directory_of_its_socket():
     assert config["runtime"]["endpoint"] == f"unix://{mount}/containerd.sock"
 
 
+@pytest.mark.parametrize("socket", ["/run/cri-dockerd.sock", "/var/run/cri-dockerd.sock"])
+def test_a_socket_among_those_of_the_whole_node_is_mounted_alone(socket):
+    items = helm.render({"runtime.socket": socket})
+    pod = helm.only(items, "DaemonSet")["spec"]["template"]["spec"]
+    volume, = [volume for volume in pod["volumes"] if volume["name"] == "runtime"]
+    mount, = [mount for mount in helm.container(items)["volumeMounts"]
+              if mount["name"] == "runtime"]
+    assert volume["hostPath"] == {"path": socket, "type": "Socket"}
+    assert mount == {"name": "runtime", "mountPath": "/run/runtime/cri-dockerd.sock",
+                     "readOnly": True}
+    config = yaml.safe_load(helm.agent_config(items))
+    assert config["runtime"]["endpoint"] == "unix:///run/runtime/cri-dockerd.sock"
+
+
 def test_probes_and_metrics_are_at_the_health_port():
     items = helm.render({"config.health.port": 9081})
     one = helm.container(items)

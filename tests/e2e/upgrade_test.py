@@ -29,7 +29,7 @@ def test_the_rollout_is_seen_to_end(deployment, cluster):
 
 def test_an_agent_without_a_runtime_is_not_ready_and_says_why(alice, deployment):
     before = deployment.wait_until_ready()["metadata"]["uid"]
-    deployment.upgrade(runtime__socket="/run/no-runtime.sock")
+    deployment.upgrade(runtime__socket="/run/containerd/no-runtime.sock")
     try:
         wait_until(lambda: "no-runtime.sock" in deployment.log(), SECONDS, "its log says why")
         done = alice.run("-n", pods.SHOP, "web", "--", "true")

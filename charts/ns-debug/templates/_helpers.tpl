@@ -48,6 +48,12 @@ app.kubernetes.io/part-of: ns-debug
 {{- regexMatch "^(127\\.|::1$)" .Values.config.server.address }}
 {{- end }}
 
+{{/* "true" when the runtime's socket has no directory of its own: with /run an agent would get the
+     sockets of everything on the node. */}}
+{{- define "ns-debug.runtimeIsSocket" -}}
+{{- regexMatch "^/([^/]+|var/run)$" (dir .Values.runtime.socket) }}
+{{- end }}
+
 {{/* A duration of the configuration in seconds: 1h30m, 250ms, or a bare number. */}}
 {{- define "ns-debug.seconds" -}}
 {{- $units := dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 "" 1 }}
