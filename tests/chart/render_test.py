@@ -229,6 +229,17 @@ def test_a_network_policy_opens_the_api_where_it_is_not_on_loopback():
                                          {"ports": [{"port": 8443}], "from": [peer]}]
 
 
+def notes(namespace: str) -> str:
+    return helm.run("install", "ns-debug", helm.CHART, "--namespace", namespace,
+                    "--dry-run=client").stdout.partition("\nNOTES:\n")[2]
+
+
+def test_the_notes_tell_the_plugin_where_the_agents_are():
+    assert "kubectl ns-debug -n shop pod/web -- ss -tlnp\n" in notes("ns-debug")
+    assert ("kubectl ns-debug -n shop pod/web --agent-namespace tools -- ss -tlnp\n"
+            in notes("tools"))
+
+
 def test_two_releases_do_not_collide():
     def names(release: str) -> set[tuple[str, str]]:
         done = helm.run("template", release, helm.CHART, "--set", "userRoles.create=false",
