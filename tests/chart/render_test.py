@@ -243,7 +243,8 @@ def test_the_notes_tell_the_plugin_where_the_agents_are():
 def test_two_releases_do_not_collide():
     def names(release: str) -> set[tuple[str, str]]:
         done = helm.run("template", release, helm.CHART, "--set", "userRoles.create=false",
-                        "--set", "tls.mode=secret", "--set", f"tls.secretName={release}")
+                        "--set", "userRoles.createPlugin=false", "--set", "tls.mode=secret",
+                        "--set", f"tls.secretName={release}")
         return {(item["kind"], item["metadata"]["name"])
                 for item in yaml.safe_load_all(done.stdout) if item}
 

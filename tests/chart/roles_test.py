@@ -109,6 +109,18 @@ def test_the_plugin_reaches_the_agents_and_nothing_else(items):
                 and item["kind"] == "RoleBinding"]
 
 
+def test_a_second_release_can_be_reached():
+    # The ClusterRoles are there already; what the plugin needs is of its namespace.
+    items = helm.render({"userRoles.create": False, "userRoles.pluginSubjects": [
+        {"kind": "Group", "name": "sre"}]})
+    assert not [item for item in items if item["kind"] == "ClusterRole"]
+    role = helm.only(items, "Role", "ns-debug-plugin")
+    binding = helm.only(items, "RoleBinding", "ns-debug-plugin")
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert [subject["name"] for subject in binding["subjects"]] == ["sre"]
+    assert role["metadata"]["namespace"] == binding["metadata"]["namespace"] == helm.NAMESPACE
+
+
 def test_the_agent_has_two_bindings_and_no_role_of_its_own(items):
     bindings = {item["roleRef"]["name"] for item in items if item["kind"].endswith("Binding")}
     assert bindings == {"system:auth-delegator", "extension-apiserver-authentication-reader"}

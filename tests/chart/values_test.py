@@ -30,6 +30,9 @@ CONTRADICTIONS = {
         {"config.server.stopGrace": "30s"}, "terminationGracePeriodSeconds", "raise the one"),
     "no service account": (
         {"serviceAccount.create": False}, "serviceAccount.name", "name it"),
+    "subjects of a role that is not made": (
+        {"userRoles.createPlugin": False, "userRoles.pluginSubjects": [
+            {"kind": "Group", "name": "sre"}]}, "userRoles.pluginSubjects", "remove them"),
     "an authority for a generated certificate": (
         {"tls.caCertificate": CERTIFICATE}, "tls.caCertificate", "remove it"),
     "an issuer for a generated certificate": (

@@ -25,6 +25,9 @@
 {{- if and (not .Values.serviceAccount.create) (not .Values.serviceAccount.name) }}
 {{- fail "serviceAccount.name: with serviceAccount.create false the agent needs one that exists: name it" }}
 {{- end }}
+{{- if and .Values.userRoles.pluginSubjects (not .Values.userRoles.createPlugin) }}
+{{- fail "userRoles.pluginSubjects: without userRoles.createPlugin there is no role to bind them to: set it to true, or remove them" }}
+{{- end }}
 {{- include "ns-debug.checkTls" . }}
 {{- include "ns-debug.checkNetworkPolicy" . }}
 {{- end }}
