@@ -67,6 +67,12 @@ def run_helm(cluster, *arguments: str | pathlib.Path) -> None:
     inside(cluster, helm.program(), *arguments)
 
 
+def helm_refusal(cluster, *arguments: str | pathlib.Path) -> str:
+    done = inside(cluster, helm.program(), *arguments, check=False)
+    assert done.returncode != 0, done.stdout
+    return done.stderr
+
+
 def may(cluster, user: str, verb: str, resource: str, namespace: str = "", name: str = "",
         groups: tuple[str, ...] = (), group: str = GROUP) -> bool:
     """What the API server says to the question that an agent asks."""
@@ -86,6 +92,11 @@ def notice(question, description: str) -> None:
 
 def secret(cluster) -> dict:
     return cluster.get(f"/api/v1/namespaces/{helm.NAMESPACE}/secrets/ns-debug-tls")["data"]
+
+
+def delete_secret(cluster) -> None:
+    cluster.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {
+        "namespace": helm.NAMESPACE, "name": "ns-debug-tls"}})
 
 
 def published_ca(cluster) -> str:
@@ -150,14 +161,40 @@ def test_helm_installs_upgrades_and_removes_it(cluster):
         assert secret(cluster) == first
         config = cluster.get(f"/api/v1/namespaces/{helm.NAMESPACE}/configmaps/ns-debug")["data"]
         assert yaml.safe_load(config["ns-debug-agent.yaml"])["log"]["level"] == "debug"
+        # With a new name it would be another one, which nobody has made.
+        new_name = ("--set", "tls.dnsNames={agents.example.com}")
+        told = helm_refusal(cluster, "upgrade", "ns-debug", helm.CHART, *new_name)
+        assert "tls.dnsNames" in told and "delete the Secret" in told
+        assert secret(cluster) == first
         # Deleted, it is made anew, and the new authority published.
-        cluster.delete({"apiVersion": "v1", "kind": "Secret", "metadata": {
-            "namespace": helm.NAMESPACE, "name": "ns-debug-tls"}})
-        run_helm(cluster, "upgrade", "ns-debug", helm.CHART)
+        delete_secret(cluster)
+        run_helm(cluster, "upgrade", "ns-debug", helm.CHART, *new_name)
         second = secret(cluster)
         assert second["ca.crt"] != first["ca.crt"]
         assert base64.b64decode(second["ca.crt"]).decode().strip() == published_ca(cluster).strip()
         assert "daemonsets/ns-debug" in left(cluster)
+    finally:
+        run_helm(cluster, "uninstall", "ns-debug")
+    assert left(cluster) == []
+
+
+def test_a_certificate_that_others_have_made_is_kept_with_whatever_names(cluster):
+    text = subprocess.run([helm.ROOT / "scripts" / "make-tls", helm.NAMESPACE],
+                          capture_output=True, text=True, check=True).stdout
+    items = list(yaml.safe_load_all(text))
+    made = helm.only(items, "Secret")
+    authority = helm.only(items, "ConfigMap")["data"]["ca.crt"]
+    made["data"]["ca.crt"] = base64.b64encode(authority.encode()).decode()
+    made["metadata"].update(
+        labels={"app.kubernetes.io/managed-by": "Helm"},
+        annotations={"meta.helm.sh/release-name": "ns-debug",
+                     "meta.helm.sh/release-namespace": helm.NAMESPACE})
+    cluster.apply(made)
+    try:
+        run_helm(cluster, "install", "ns-debug", helm.CHART)
+        run_helm(cluster, "upgrade", "ns-debug", helm.CHART, "--set",
+                 "tls.dnsNames={agents.example.com}")
+        assert secret(cluster) == made["data"]
     finally:
         run_helm(cluster, "uninstall", "ns-debug")
     assert left(cluster) == []
