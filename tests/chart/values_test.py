@@ -28,6 +28,8 @@ CONTRADICTIONS = {
         {"config.session.idleTimeout": "1h1s"}, "config.session.idleTimeout", "lower the one"),
     "killed within its grace": (
         {"config.server.stopGrace": "30s"}, "terminationGracePeriodSeconds", "raise the one"),
+    "longer than an agent lets anything last": (
+        {"config.session.maxDuration": "200h"}, "config.session.maxDuration", "from 1s to 168h"),
     "no service account": (
         {"serviceAccount.create": False}, "serviceAccount.name", "name it"),
     "subjects of a role that is not made": (

@@ -1,6 +1,7 @@
 {{/* Values that contradict one another: each stops the rendering, with the reason and the remedy. */}}
 {{- define "ns-debug.check" -}}
 {{- $config := .Values.config }}
+{{- include "ns-debug.checkRanges" . }}
 {{- if and (eq $config.session.defaultProfile "sysadmin") (not .Values.privileged) }}
 {{- fail "config.session.defaultProfile: sysadmin promises all rights, which only a privileged agent can give: set privileged to true, or choose another profile" }}
 {{- end }}
@@ -30,6 +31,39 @@
 {{- end }}
 {{- include "ns-debug.checkTls" . }}
 {{- include "ns-debug.checkNetworkPolicy" . }}
+{{- end }}
+
+{{/* What the agent takes, as agent/config/field.cc has it; beyond that it would not start. Bounds of
+     plain numbers are in values.schema.json. */}}
+{{- define "ns-debug.checkRanges" -}}
+{{- range $row := list
+  (list "server.maxHeaderBytes" "bytes" "4Ki" "1Mi")
+  (list "server.maxBodyBytes" "bytes" "4Ki" "64Mi")
+  (list "server.requestTimeout" "seconds" "1s" "5m")
+  (list "server.idleTimeout" "seconds" "1s" "1h")
+  (list "server.stopGrace" "seconds" "0s" "1h")
+  (list "runtime.callTimeout" "seconds" "1s" "5m")
+  (list "auth.apiServer.callTimeout" "seconds" "1s" "5m")
+  (list "auth.tokenTTL" "seconds" "1s" "1h")
+  (list "auth.allowedTTL" "seconds" "1s" "1h")
+  (list "auth.deniedTTL" "seconds" "1s" "1h")
+  (list "session.limits.memory" "bytes" "8Mi" "1024Gi")
+  (list "session.limits.cpus" "cpus" "1m" "1000")
+  (list "session.maxDuration" "seconds" "1s" "168h")
+  (list "session.idleTimeout" "seconds" "1s" "168h")
+  (list "session.maxOutputBytes" "bytes" "1Ki" "64Mi")
+}}
+{{- $key := index $row 0 }}
+{{- $measure := printf "ns-debug.%s" (index $row 1) }}
+{{- $value := $.Values.config }}
+{{- range splitList "." $key }}
+{{- $value = index $value . }}
+{{- end }}
+{{- $size := include $measure $value | float64 }}
+{{- if or (lt $size (include $measure (index $row 2) | float64)) (gt $size (include $measure (index $row 3) | float64)) }}
+{{- fail (printf "config.%s: %s is not from %s to %s, which is what the agent takes: set it to one that is" $key (include "ns-debug.written" $value) (index $row 2) (index $row 3)) }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "ns-debug.checkTls" -}}

@@ -54,15 +54,35 @@ app.kubernetes.io/part-of: ns-debug
 {{- regexMatch "^/([^/]+|var/run)$" (dir .Values.runtime.socket) }}
 {{- end }}
 
+{{/* A value as it was written. Helm reads numbers as floating point, and 1000000 would become 1e+06.
+     */}}
+{{- define "ns-debug.written" -}}
+{{- kindIs "float64" . | ternary (int64 .) . }}
+{{- end }}
+
 {{/* A duration of the configuration in seconds: 1h30m, 250ms, or a bare number. */}}
 {{- define "ns-debug.seconds" -}}
 {{- $units := dict "ms" 0.001 "s" 1 "m" 60 "h" 3600 "" 1 }}
 {{- $sum := 0.0 }}
-{{- range regexFindAll "[0-9]+(ms|s|m|h)?" (toString .) -1 }}
+{{- range regexFindAll "[0-9]+(ms|s|m|h)?" (include "ns-debug.written" .) -1 }}
 {{- $number := regexFind "^[0-9]+" . }}
 {{- $sum = addf $sum (mulf (float64 $number) (get $units (trimPrefix $number .))) }}
 {{- end }}
 {{- $sum }}
+{{- end }}
+
+{{/* A size of the configuration in bytes: 4Ki, 512Mi, or a bare number. */}}
+{{- define "ns-debug.bytes" -}}
+{{- $units := dict "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "" 1 }}
+{{- $written := include "ns-debug.written" . }}
+{{- $number := regexFind "^[0-9]+" $written }}
+{{- mulf (float64 $number) (get $units (trimPrefix $number $written)) }}
+{{- end }}
+
+{{/* A number of CPUs of the configuration: 500m, 0.5, 2. */}}
+{{- define "ns-debug.cpus" -}}
+{{- $written := include "ns-debug.written" . }}
+{{- mulf (float64 (trimSuffix "m" $written)) (hasSuffix "m" $written | ternary 0.001 1.0) }}
 {{- end }}
 
 {{/* Values as YAML. Not toYaml: Helm reads numbers as floating point, and 8388608 would become
