@@ -116,6 +116,16 @@ def test_a_socket_among_those_of_the_whole_node_is_mounted_alone(socket):
     assert config["runtime"]["endpoint"] == "unix:///run/runtime/cri-dockerd.sock"
 
 
+def test_further_volumes_come_after_its_own():
+    own = helm.only(helm.render(), "DaemonSet")["spec"]["template"]["spec"]
+    volume = {"name": "audit", "emptyDir": {}}
+    mount = {"name": "audit", "mountPath": "/var/log"}
+    pod = helm.only(helm.render({"extraVolumes": [volume], "extraVolumeMounts": [mount]}),
+                    "DaemonSet")["spec"]["template"]["spec"]
+    assert pod["volumes"] == [*own["volumes"], volume]
+    assert pod["containers"][0]["volumeMounts"] == [*own["containers"][0]["volumeMounts"], mount]
+
+
 def test_probes_and_metrics_are_at_the_health_port():
     items = helm.render({"config.health.port": 9081})
     one = helm.container(items)

@@ -35,6 +35,15 @@ CONTRADICTIONS = {
     "subjects of a role that is not made": (
         {"userRoles.createPlugin": False, "userRoles.pluginSubjects": [
             {"kind": "Group", "name": "sre"}]}, "userRoles.pluginSubjects", "remove them"),
+    "an audit log in the read-only image": (
+        {"config.audit.path": "/var/log/audit.log"}, "config.audit.path", "extraVolumeMounts"),
+    "an audit log beside the volume": (
+        {"config.audit.path": "/var/log/audit.log", "extraVolumeMounts": [
+            {"name": "x", "mountPath": "/var/lo"}]}, "config.audit.path", "set it to -"),
+    "an audit log in a volume that is read-only": (
+        {"config.audit.path": "/var/log/audit.log", "extraVolumeMounts": [
+            {"name": "x", "mountPath": "/var/log/", "readOnly": True}]}, "config.audit.path",
+        "that it may write"),
     "an authority for a generated certificate": (
         {"tls.caCertificate": CERTIFICATE}, "tls.caCertificate", "remove it"),
     "an issuer for a generated certificate": (
@@ -91,8 +100,8 @@ def test_a_contradiction_is_refused_with_its_remedy(case):
 
 def test_every_contradiction_has_its_case():
     checks = (helm.CHART / "templates" / "_check.tpl").read_text()
-    # Loopback is one check for two addresses.
-    assert checks.count("{{- fail ") == len(CONTRADICTIONS) - 1
+    # Loopback is one check for two addresses, the audit log's volume one for three cases.
+    assert checks.count("{{- fail ") == len(CONTRADICTIONS) - 3
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -29,6 +29,7 @@
 {{- if and .Values.userRoles.pluginSubjects (not .Values.userRoles.createPlugin) }}
 {{- fail "userRoles.pluginSubjects: without userRoles.createPlugin there is no role to bind them to: set it to true, or remove them" }}
 {{- end }}
+{{- include "ns-debug.checkAudit" . }}
 {{- include "ns-debug.checkTls" . }}
 {{- include "ns-debug.checkNetworkPolicy" . }}
 {{- end }}
@@ -63,6 +64,19 @@
 {{- if or (lt $size (include $measure (index $row 2) | float64)) (gt $size (include $measure (index $row 3) | float64)) }}
 {{- fail (printf "config.%s: %s is not from %s to %s, which is what the agent takes: set it to one that is" $key (include "ns-debug.written" $value) (index $row 2) (index $row 3)) }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "ns-debug.checkAudit" -}}
+{{- $path := .Values.config.audit.path }}
+{{- $isWritable := eq $path "-" }}
+{{- range .Values.extraVolumeMounts }}
+{{- if and (hasPrefix (printf "%s/" (trimSuffix "/" (toString .mountPath))) $path) (not .readOnly) }}
+{{- $isWritable = true }}
+{{- end }}
+{{- end }}
+{{- if not $isWritable }}
+{{- fail (printf "config.audit.path: the agent's root file system is read-only, and %s is in no volume that it may write: add one to extraVolumes and extraVolumeMounts, or set it to -" $path) }}
 {{- end }}
 {{- end }}
 
