@@ -23,6 +23,9 @@ def test_who_listens_in_an_image_without_anything(shop):
     told = shop("pod/web", "--", "ss", "-tlnp")
     line, = [line for line in told.splitlines() if line.startswith("LISTEN")]
     assert "0.0.0.0:8080" in line and 'users:(("server",pid=1,' in line
+    told = shop("pod/web", "--", "netstat", "-plnt")
+    line, = [line for line in told.splitlines() if "LISTEN" in line]
+    assert "0.0.0.0:8080" in line and "1/server" in line
 
 
 def test_what_runs_in_it_and_nothing_else(shop):
@@ -32,12 +35,40 @@ def test_what_runs_in_it_and_nothing_else(shop):
     assert all("ps -eo" in line or "ns-enter" in line for line in lines[2:]), lines
 
 
+def test_what_takes_its_time(shop):
+    lines = shop("web", "--", "top", "-b", "-n1").splitlines()
+    at = next(number for number, line in enumerate(lines) if line.split()[:2] == ["PID", "USER"])
+    commands = {line.split()[0]: line.split()[-1] for line in lines[at + 1:]}
+    assert commands.pop("1") == "server"
+    assert set(commands.values()) == {"ns-enter", "top"}
+
+
+def test_which_process_has_started_which(shop):
+    assert shop("web", "--", "pstree", "-p").strip() == "server(1)"
+
+
 def test_its_addresses_and_routes(cluster, shop):
     links = json.loads(shop("web", "--", "ip", "-j", "address", "show", "eth0"))
     addresses = [one["local"] for link in links for one in link.get("addr_info", [])]
     assert address_of(cluster, "web") in addresses
     route, = json.loads(shop("web", "--", "ip", "-j", "route", "get", address_of(cluster, "two")))
     assert (route["dev"], route["prefsrc"]) == ("eth0", address_of(cluster, "web"))
+
+
+def test_its_neighbours_and_counters(cluster, shop):
+    other = address_of(cluster, "two")
+    route, = json.loads(shop("web", "--", "ip", "-j", "route", "get", other))
+    # Whom it has just sent something is a neighbour.
+    via = route.get("gateway", other)
+    told = shop("web", "--", "sh", "-c",
+                f"ping -c 1 -W 5 {other} >/dev/null; ip -j neigh show {via}")
+    neighbour, = json.loads(told)
+    assert (neighbour["dst"], neighbour["dev"]) == (via, "eth0") and neighbour["lladdr"]
+    link, = json.loads(shop("web", "--", "ip", "-j", "-s", "link", "show", "eth0"))
+    # As the pod itself counts them, and it has answered before.
+    sent = int(shop("web", "--", "cat", "/sys/class/net/eth0/statistics/tx_packets"))
+    assert 0 < link["stats64"]["tx"]["packets"] <= sent
+    assert "TX:" in shop("web", "--", "ip", "-s", "link", "show", "eth0")
 
 
 def test_its_names(cluster, shop):
@@ -54,6 +85,8 @@ def test_what_it_can_reach(cluster, shop):
     other = address_of(cluster, "two")
     assert shop("web", "--", "sh", "-c", f"nc -vz {other} 8080 2>&1").strip().endswith("succeeded!")
     assert "1 received" in shop("web", "--", "ping", "-c", "1", "-W", "5", other)
+    path = shop("web", "--", "tcptraceroute", "-n", other, "8080")
+    assert path.splitlines()[-1].split()[:2] == ["1", other], path
 
 
 def test_what_goes_over_its_network(alice, shop):
@@ -79,6 +112,16 @@ def test_what_its_process_does(shop):
     assert "accept" in told and "HTTP/1.0 200 OK" in told
 
 
+def test_where_its_process_stands(shop):
+    # The program is the target's, and so is every address.
+    told = shop("web", "--", "gdb", "-nx", "-batch", "-iex", "set sysroot /target", "-p", "1",
+                "-ex", "info proc", "-ex", "bt")
+    assert "exe = '/server'" in told and "#0  0x" in told
+    assert "[Inferior 1 (process 1) detached]" in told
+    # It goes on as before.
+    assert shop("web", "--", "curl", "-s", "http://127.0.0.1:8080/healthz") == "hello\n"
+
+
 def test_its_process_is_not_traced_without_the_right_to(alice):
     done = alice.run("-n", pods.SHOP, "web", "--profile", "restricted", "--", "strace", "-p", "1")
     assert done.returncode == 1
@@ -90,6 +133,17 @@ def test_its_files_and_volumes(shop):
                                                           "var"]
     assert shop("two", "--", "cat", "/target/data/note").strip() == pods.NOTE
     assert " /data " in shop("two", "--", "grep", " /data ", "/proc/1/mounts")
+
+
+def test_what_is_mounted_in_it(shop):
+    mounts = [line.split(" ") for line in shop("two", "--", "mount").splitlines()]
+    points = [mount[2] for mount in mounts if mount[1] == "on"]
+    assert "/target" in points and "/target/data" in points
+    # Nothing of the agent's.
+    assert not [point for point in points if "ns-debug" in point or point.startswith("/run/")]
+    told = shop("two", "--", "df", "-h", "--output=size,target", "/target/data")
+    size, target = told.splitlines()[1].split()
+    assert size[0].isdigit() and target == "/target/data"
 
 
 def test_a_file_out_of_it_and_into_it(alice, shop):
