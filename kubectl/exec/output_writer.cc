@@ -14,8 +14,8 @@ namespace nsdebug::kubectl {
 
 namespace {
 
-// Enough that the thread is not waited for between two reads of TLS. As much again may be under way:
-// what a reader that has stopped leaves in our memory.
+// Enough that the thread is not waited for between two reads of TLS. As much again may be under
+// way: what a reader that has stopped leaves in our memory.
 constexpr size_t kMaxBatchBytes = 128 << 10;
 
 // Ignored unless it has a handler, and of no use to anybody else here.

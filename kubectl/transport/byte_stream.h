@@ -26,6 +26,8 @@ class ByteStream {
 
   /// Some bytes; the end of the stream is the error asio::error::eof.
   virtual asio::awaitable<Transferred> Read(asio::mutable_buffer buffer) = 0;
+  /// What of it is here already, without waiting; 0 when Read() has to be asked. Not during one.
+  virtual size_t ReadReady(asio::mutable_buffer /*buffer*/) { return 0; }
   /// Some of the bytes.
   virtual asio::awaitable<Transferred> Write(asio::const_buffer buffer) = 0;
   /// Ends the other end's stream in order where the layer can; bounded in time by who calls.

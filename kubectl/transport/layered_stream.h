@@ -5,6 +5,7 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/beast/core/bind_handler.hpp>
 #include <boost/beast/core/role.hpp>
 #include <exception>
 #include <memory>
@@ -33,6 +34,10 @@ class LayeredStream {
   template <class Buffers, class Token>
   auto async_read_some(const Buffers& buffers, Token&& token) {
     const asio::mutable_buffer buffer = FirstOf<asio::mutable_buffer>(buffers);
+    // A coroutine for each costs more than what it would bring.
+    if (const size_t ready = stream_->ReadReady(buffer); ready > 0) {
+      return Complete(std::forward<Token>(token), ready);
+    }
     return Initiate(std::forward<Token>(token), [this, buffer] { return ReadSome(buffer); });
   }
 
@@ -51,6 +56,17 @@ class LayeredStream {
   asio::awaitable<Transferred> ReadSome(asio::mutable_buffer buffer) {
     if (buffer.size() == 0) co_return Transferred{};
     co_return co_await stream_->Read(buffer);
+  }
+
+  /// Nobody is called back from inside the call that starts an operation.
+  template <class Token>
+  auto Complete(Token&& token, size_t count) {
+    return asio::async_initiate<Token, void(boost::system::error_code, size_t)>(
+        [](auto handler, const asio::any_io_executor& executor, size_t done) {
+          asio::post(executor, boost::beast::bind_front_handler(
+                                   std::move(handler), boost::system::error_code(), done));
+        },
+        token, get_executor(), count);
   }
 
   template <class Token, class Operation>

@@ -25,6 +25,7 @@ class TlsStream final : public ByteStream {
 
   asio::any_io_executor executor() override { return below_->executor(); }
   asio::awaitable<Transferred> Read(asio::mutable_buffer buffer) override;
+  size_t ReadReady(asio::mutable_buffer buffer) override { return Decrypt(buffer).count; }
   asio::awaitable<Transferred> Write(asio::const_buffer buffer) override;
   /// Says that nothing more comes. The same word of the other end is not waited for: whether all of
   /// it came, the protocol on top knows.
