@@ -1,10 +1,29 @@
 #include "base/io.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 
 namespace nsdebug {
+
+namespace {
+
+/// Of others EAGAIN is not about time: some files of the kernel mean an error by it.
+bool IsNonBlocking(int fd) {
+  const int kept = errno;
+  const int flags = ::fcntl(fd, F_GETFL);
+  errno = kept;
+  return flags >= 0 && (flags & O_NONBLOCK) != 0;
+}
+
+void WaitUntilWritable(int fd) {
+  pollfd watched = {fd, POLLOUT, 0};
+  (void)::poll(&watched, 1, -1);
+}
+
+}  // namespace
 
 Result<UniqueFd> Open(const std::string& path, int flags, int directory) {
   UniqueFd fd(::openat(directory, path.c_str(), flags | O_CLOEXEC));
@@ -38,6 +57,10 @@ Result<void> WriteAll(int fd, std::string_view data, std::string_view name) {
   while (!data.empty()) {
     ssize_t count = ::write(fd, data.data(), data.size());
     if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN && IsNonBlocking(fd)) {
+      WaitUntilWritable(fd);
+      continue;
+    }
     if (count < 0) return FailErrno("write " + std::string(name));
     data.remove_prefix(static_cast<size_t>(count));
   }

@@ -25,7 +25,8 @@ Result<std::string> ReadAll(int fd, std::string_view name, size_t limit = kMaxPr
 
 Result<std::string> ReadFile(const std::string& path, size_t limit = kMaxProcFileBytes);
 
-/// Writes everything, over short writes and EINTR.
+/// Writes everything, over short writes and EINTR. It waits also where the descriptor would not:
+/// standard output may be shared with somebody who has made it non-blocking.
 Result<void> WriteAll(int fd, std::string_view data, std::string_view name);
 
 }  // namespace nsdebug

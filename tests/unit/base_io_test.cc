@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <string>
+#include <thread>
 
 #include "base/io.h"
 
@@ -20,6 +22,26 @@ TEST(ReadAllTest, RefusesMoreThanItsLimitInsteadOfCutting) {
   ASSERT_FALSE(text);
   EXPECT_EQ(text.error().code, Code::kResourceExhausted);
   EXPECT_EQ(text.error().message, "read pipe: more than 5 bytes");
+}
+
+TEST(WriteAllTest, WaitsForTheReaderOfANonBlockingPipe) {
+  std::array<int, 2> pipe_fds{};
+  ASSERT_EQ(::pipe2(pipe_fds.data(), O_CLOEXEC), 0);
+  UniqueFd read_end(pipe_fds[0]);
+  UniqueFd write_end(pipe_fds[1]);
+  ASSERT_EQ(::fcntl(write_end.get(), F_SETFL, O_NONBLOCK), 0);
+  // More than a pipe holds.
+  const std::string data(size_t{4} << 20, 'x');
+  Result<void> written;
+  std::thread writer([&] {
+    written = WriteAll(write_end.get(), data, "pipe");
+    write_end.Reset();
+  });
+  Result<std::string> text = ReadAll(read_end.get(), "pipe", data.size());
+  writer.join();
+  EXPECT_TRUE(written) << written.error().message;
+  ASSERT_TRUE(text);
+  EXPECT_EQ(text->size(), data.size());
 }
 
 TEST(OpenTest, AlwaysClosesOnExec) {
