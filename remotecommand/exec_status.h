@@ -25,7 +25,7 @@ struct ExecStatus {
 
   Kind kind = Kind::kSuccess;
   int exit_code = 0;    ///< 0 to 255
-  std::string message;  ///< for people; empty for success
+  std::string message;  ///< for people; empty for success. One that was parsed is printable
   std::string
       reason;         ///< "NonZeroExitCode", "InternalError", "Timeout" and others of metav1.Status
   int http_code = 0;  ///< kError: what HTTP would have answered; 0: not told
@@ -37,8 +37,12 @@ std::string EncodeExecStatus(const ExecStatus& status);
 /// Bounds what a client collects from the status channel before it parses it.
 inline constexpr size_t kMaxStatusBytes = size_t{64} << 10;
 
+/// Of a message that is parsed: what is longer is cut.
+inline constexpr size_t kMaxMessageBytes = 1024;
+
 /// Reads any server's status as kubectl does: fields that we do not know are left out, and no text
-/// at all is success, so whoever asks must know that the connection was closed in order. kInternal:
+/// at all is success, so whoever asks must know that the connection was closed in order. What a
+/// hostile server says may be shown on a terminal: it cannot steer it. kInternal:
 /// no JSON object, neither Success nor Failure, an exit code that is missing or beyond 255.
 Result<ExecStatus> ParseExecStatus(std::string_view text);
 

@@ -18,8 +18,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Require(EncodeExecStatus(*status).size() > kMaxStatusBytes);
     return 0;
   }
+  // What escapes have made longer is cut again.
+  const bool is_cut = status->message.size() > kMaxMessageBytes;
   Require(again->kind == status->kind && again->exit_code == status->exit_code &&
-          again->message == status->message && again->reason == status->reason &&
+          (is_cut || again->message == status->message) && again->reason == status->reason &&
           again->http_code == status->http_code);
   return 0;
 }

@@ -74,6 +74,18 @@ TEST(ParseExecStatusTest, TellsAnErrorFromAnExitCode) {
   EXPECT_EQ(ParseExecStatus(R"({"status":"Failure","code":-7})")->http_code, 0);
 }
 
+TEST(ParseExecStatusTest, AMessageCannotSteerATerminal) {
+  Result<ExecStatus> parsed = ParseExecStatus(
+      R"({"status":"Failure","message":"\u001b]52;c;eA==\u0007\r\nsafe","code":500})");
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->message, R"(\x1b]52;c;eA==\x07\x0d\x0asafe)");
+  const std::string longer(kMaxStatusBytes / 2, 'a');
+  parsed = ParseExecStatus(R"({"status":"Failure","message":")" + longer + R"("})");
+  ASSERT_TRUE(parsed);
+  EXPECT_LE(parsed->message.size(), 1100);
+  EXPECT_THAT(parsed->message, HasSubstr("aaa..."));
+}
+
 TEST(ParseExecStatusTest, RefusesWhatTellsNoEnd) {
   const std::pair<const char*, const char*> refused[] = {
       {"exit status 3", "parse error"},
