@@ -1,12 +1,10 @@
 #include "kubectl/exec/remote_session.h"
 
-#include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/signal_set.hpp>
-#include <charconv>
 #include <utility>
 #include <vector>
 
@@ -21,13 +19,6 @@ namespace websocket = boost::beast::websocket;
 using namespace boost::asio::experimental::awaitable_operators;
 
 constexpr size_t kReadBytes = 64 << 10;
-
-// A path that died without a word is noticed within kMaxSilence and kPingEvery. Of the second, load
-// balancers on the way see that the connection is in use.
-constexpr std::chrono::seconds kPingEvery{10};
-constexpr std::chrono::seconds kMaxSilence{40};
-// Of input: less than what a terminal keeps for a command that does not read.
-constexpr uint64_t kMaxUnanswered = 2048;
 
 asio::awaitable<void> UntilCancelled() {
   asio::steady_timer never(co_await asio::this_coro::executor,
@@ -46,12 +37,13 @@ RemoteSession::RemoteSession(std::unique_ptr<WebSocketStream> socket, Subprotoco
       output_(socket_->get_executor()),
       size_(options.has_tty ? SizeOf(STDIN_FILENO) : std::nullopt),
       wake_(socket_->get_executor(), asio::steady_timer::time_point::max()),
-      taken_(socket_->get_executor(), asio::steady_timer::time_point::max()) {}
+      taken_(socket_->get_executor(), asio::steady_timer::time_point::max()),
+      keep_alive_(socket_.get()) {}
 
 asio::awaitable<Result<ExecStatus>> RemoteSession::Run() {
   // The first is the only one that ends by itself; the others are cancelled with it.
   auto first = co_await (Receive() || SendAll() || ReadInput() || WatchSignals() || WatchOutput() ||
-                         KeepAlive());
+                         keep_alive_.Run([this] { return AskForPing(); }));
   if (left_) co_return Fail(Code::kAborted, *left_);
   if (first.index() == 0) co_return std::get<0>(std::move(first));
   co_return Fail(Code::kUnavailable, "the connection to the agent was lost");
@@ -70,10 +62,9 @@ asio::awaitable<Result<ExecStatus>> RemoteSession::Receive() {
 asio::awaitable<Result<ExecStatus>> RemoteSession::ReceiveAll() {
   std::vector<char> buffer(kReadBytes);
   for (;;) {
-    is_listening_ = true;
-    heard_ = Clock::now();
+    keep_alive_.BeginListening();
     auto [error, count] = co_await socket_->async_read_some(asio::buffer(buffer), kAwait);
-    is_listening_ = false;
+    keep_alive_.EndListening();
     if (error) {
       // What came is written before anybody hears how it ended.
       Result<void> written = co_await output_.Flush();
@@ -81,43 +72,22 @@ asio::awaitable<Result<ExecStatus>> RemoteSession::ReceiveAll() {
     }
     if (error == websocket::error::closed &&
         socket_->reason().code == websocket::close_code::normal) {
-      co_return ParseExecStatus(status_);
+      co_return received_.Status();
     }
-    if (error) co_return Fail(Code::kUnavailable, WhyLost(error));
+    if (error) co_return Fail(Code::kUnavailable, keep_alive_.WhyLost(error));
     Result<void> taken = co_await TakePiece({buffer.data(), count});
     if (!taken) co_return Propagate(std::move(taken.error()));
   }
 }
 
-std::string RemoteSession::WhyLost(const boost::system::error_code& error) const {
-  constexpr std::string_view kLost = "the connection to the agent was lost: ";
-  if (is_silent_) return fmt::format("{}no sign of life for {} s", kLost, kMaxSilence.count());
-  const std::string reason = socket_->next_layer().stream().Reason();
-  return std::string(kLost) + (reason.empty() ? error.message() : reason);
-}
-
 asio::awaitable<Result<void>> RemoteSession::TakePiece(std::string_view piece) {
-  if (!in_message_ && !piece.empty()) {
-    channel_ = static_cast<uint8_t>(piece.front());
-    piece.remove_prefix(1);
+  Result<SessionOutput::Piece> output = received_.Take(piece, socket_->is_message_done());
+  if (!output) co_return Propagate(std::move(output.error()));
+  if (output->data.empty()) co_return Result<void>();
+  if (output->channel == Channel::kStdout) {
+    co_return co_await output_.Write(options_.local.out, "stdout", output->data);
   }
-  in_message_ = !socket_->is_message_done();
-  if (piece.empty()) co_return Result<void>();
-  switch (static_cast<Channel>(channel_)) {
-    case Channel::kStdout:
-      co_return co_await output_.Write(options_.local.out, "stdout", piece);
-    case Channel::kStderr:
-      co_return co_await output_.Write(options_.local.err, "stderr", piece);
-    case Channel::kStatus:
-      if (status_.size() + piece.size() > kMaxStatusBytes) {
-        co_return Fail(Code::kInternal, "the agent's status is too long");
-      }
-      status_ += piece;
-      break;
-    default:
-      break;
-  }
-  co_return Result<void>();
+  co_return co_await output_.Write(options_.local.err, "stderr", output->data);
 }
 
 // --- what goes
@@ -146,14 +116,14 @@ asio::awaitable<void> RemoteSession::ReadInput() {
 
 asio::awaitable<void> RemoteSession::SendAll() {
   for (;;) {
-    if (std::exchange(wants_ping_, false)) co_await Ping();
+    if (std::exchange(wants_ping_, false)) co_await keep_alive_.Ping();
     std::string message;
     if (size_) {
       message =
           EncodeFrame(subprotocol_, Channel::kResize, EncodeResize(*std::exchange(size_, {})));
     } else if (!input_.empty()) {
       message = EncodeFrame(subprotocol_, Channel::kStdin, input_);
-      sent_ += input_.size();
+      keep_alive_.CountInput(input_.size());
       input_.clear();
       taken_.cancel();
     } else if (input_ended_ && !std::exchange(end_sent_, true) && subprotocol_.has_close_signal) {
@@ -176,37 +146,10 @@ asio::awaitable<bool> RemoteSession::Send(const std::string& message) {
 
 // --- what else
 
-asio::awaitable<void> RemoteSession::KeepAlive() {
-  // Answers to pings are seen by whoever reads.
-  socket_->control_callback([this](websocket::frame_type kind, boost::beast::string_view payload) {
-    heard_ = Clock::now();
-    if (kind != websocket::frame_type::pong) return;
-    std::from_chars(payload.data(), payload.data() + payload.size(), answered_);
-  });
-  asio::steady_timer timer(socket_->get_executor());
-  while (!IsSilentTooLong()) {
-    timer.expires_after(kPingEvery);
-    auto [cancelled] = co_await timer.async_wait(kAwait);
-    if (cancelled) co_return;
-    wants_ping_ = true;
-    Wake();
-  }
-  is_silent_ = true;
-  socket_->next_layer().stream().Close();
-  // The reading side tells.
-  co_await UntilCancelled();
-}
-
-asio::awaitable<void> RemoteSession::Ping() {
-  const std::string payload = std::to_string(sent_);
-  // That it failed, the reading side finds out.
-  (void)co_await socket_->async_ping(websocket::ping_data(payload), kAwait);
-}
-
-bool RemoteSession::IsSilentTooLong() const {
-  // Behind input that the command does not take, a ping is not seen either.
-  const bool can_answer = sent_ - answered_ <= kMaxUnanswered;
-  return is_listening_ && can_answer && Clock::now() - heard_ > kMaxSilence;
+asio::awaitable<void> RemoteSession::AskForPing() {
+  wants_ping_ = true;
+  Wake();
+  co_return;
 }
 
 asio::awaitable<void> RemoteSession::WatchSignals() {

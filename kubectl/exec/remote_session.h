@@ -1,14 +1,15 @@
 #pragma once
 
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/error.h"
 #include "kubectl/exec/input_reader.h"
+#include "kubectl/exec/keep_alive.h"
 #include "kubectl/exec/local_descriptors.h"
 #include "kubectl/exec/output_writer.h"
+#include "kubectl/exec/session_output.h"
 #include "kubectl/exec/terminal.h"
 #include "kubectl/transport/asio.h"
 #include "kubectl/transport/web_socket.h"
@@ -36,16 +37,13 @@ class RemoteSession {
  private:
   asio::awaitable<Result<ExecStatus>> Receive();
   asio::awaitable<Result<ExecStatus>> ReceiveAll();
-  std::string WhyLost(const boost::system::error_code& error) const;
   asio::awaitable<Result<void>> TakePiece(std::string_view piece);
   asio::awaitable<void> ReadInput();
   asio::awaitable<void> SendAll();
   asio::awaitable<bool> Send(const std::string& message);
   asio::awaitable<void> WatchSignals();
   asio::awaitable<void> WatchOutput();
-  asio::awaitable<void> KeepAlive();
-  asio::awaitable<void> Ping();
-  bool IsSilentTooLong() const;
+  asio::awaitable<void> AskForPing();
   void Leave(std::string why);
   void Wake() { wake_.cancel(); }
 
@@ -65,19 +63,8 @@ class RemoteSession {
   asio::steady_timer wake_;
   asio::steady_timer taken_;  ///< cancelled when input_ has been sent
 
-  // The message that is being received.
-  bool in_message_ = false;
-  uint8_t channel_ = 0;
-  std::string status_;
-
-  // Whether the other side is there. While we read nothing, for our own stdout is slow, it cannot
-  // be heard.
-  using Clock = std::chrono::steady_clock;
-  bool is_listening_ = false;
-  Clock::time_point heard_ = Clock::now();  ///< the last sign of life, or when we began to listen
-  bool is_silent_ = false;                  ///< for too long
-  uint64_t sent_ = 0;                       ///< bytes of input
-  uint64_t answered_ = 0;                   ///< of them, those that the other side has seen
+  SessionOutput received_;
+  KeepAlive keep_alive_;
 
   bool over_ = false;
   std::optional<std::string> left_;  ///< why we went, when we did

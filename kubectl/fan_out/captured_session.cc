@@ -2,63 +2,68 @@
 
 #include <unistd.h>
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "kubectl/exec/keep_alive.h"
+#include "kubectl/exec/session_output.h"
 #include "kubectl/transport/web_socket.h"
 #include "remotecommand/channel.h"
-#include "remotecommand/subprotocol.h"
 
 namespace nsdebug::kubectl {
 
 namespace {
 
 namespace websocket = boost::beast::websocket;
+using namespace boost::asio::experimental::awaitable_operators;
 
 constexpr size_t kReadBytes = 64 << 10;
 
-/// Puts the messages of a session together from the pieces in which they come.
-class Receiver {
+/// A session whose output somebody takes.
+class CapturedSession {
  public:
-  explicit Receiver(TakeOutput take) : take_(std::move(take)) {}
+  CapturedSession(std::unique_ptr<WebSocketStream> socket, TakeOutput take)
+      : socket_(std::move(socket)), take_(std::move(take)), keep_alive_(socket_.get()) {}
 
-  Result<void> Take(std::string_view piece, bool ends_message) {
-    if (!in_message_ && !piece.empty()) {
-      channel_ = static_cast<uint8_t>(piece.front());
-      piece.remove_prefix(1);
-    }
-    in_message_ = !ends_message;
-    if (piece.empty()) return {};
-    switch (static_cast<Channel>(channel_)) {
-      case Channel::kStdout:
-        return Give(STDOUT_FILENO, piece);
-      case Channel::kStderr:
-        return Give(STDERR_FILENO, piece);
-      case Channel::kStatus:
-        if (status_.size() + piece.size() > kMaxStatusBytes) {
-          return Fail(Code::kInternal, "the agent's status is too long");
-        }
-        status_ += piece;
-        break;
-      default:
-        break;
-    }
-    return {};
+  asio::awaitable<Result<ExecStatus>> Run() {
+    // Nobody else writes: a ping can be sent at any time.
+    auto first = co_await (Receive() || keep_alive_.Run([this] { return keep_alive_.Ping(); }));
+    if (first.index() == 0) co_return std::get<0>(std::move(first));
+    co_return Fail(Code::kUnavailable, "the connection to the agent was lost");
   }
 
-  Result<ExecStatus> Status() const { return ParseExecStatus(status_); }
-
  private:
-  Result<void> Give(int fd, std::string_view piece) {
-    if (take_(fd, piece)) return {};
+  asio::awaitable<Result<ExecStatus>> Receive() {
+    std::vector<char> buffer(kReadBytes);
+    for (;;) {
+      keep_alive_.BeginListening();
+      auto [error, count] = co_await socket_->async_read_some(asio::buffer(buffer), kAwait);
+      keep_alive_.EndListening();
+      if (error == websocket::error::closed &&
+          socket_->reason().code == websocket::close_code::normal) {
+        co_return received_.Status();
+      }
+      if (error) co_return Fail(Code::kUnavailable, keep_alive_.WhyLost(error));
+      Result<void> taken = Take({buffer.data(), count});
+      if (!taken) co_return Propagate(std::move(taken.error()));
+    }
+  }
+
+  Result<void> Take(std::string_view piece) {
+    Result<SessionOutput::Piece> output = received_.Take(piece, socket_->is_message_done());
+    if (!output) return Propagate(std::move(output.error()));
+    if (output->data.empty()) return {};
+    const int fd = output->channel == Channel::kStdout ? STDOUT_FILENO : STDERR_FILENO;
+    if (take_(fd, output->data)) return {};
     return Fail(Code::kAborted, "nobody reads the output any more");
   }
 
+  std::unique_ptr<WebSocketStream> socket_;
   TakeOutput take_;
-  bool in_message_ = false;
-  uint8_t channel_ = 0;
-  std::string status_;
+  SessionOutput received_;
+  KeepAlive keep_alive_;
 };
 
 }  // namespace
@@ -72,22 +77,8 @@ asio::awaitable<Result<ExecStatus>> RunCaptured(std::unique_ptr<HttpClient> agen
   Result<std::unique_ptr<WebSocketStream>> socket =
       co_await OpenWebSocket(std::move(agent), std::move(path), std::move(offered), &chosen);
   if (!socket) co_return Propagate(std::move(socket.error()));
-  Receiver receiver(std::move(take));
-  std::vector<char> buffer(kReadBytes);
-  for (;;) {
-    auto [error, count] = co_await (*socket)->async_read_some(asio::buffer(buffer), kAwait);
-    if (error == websocket::error::closed &&
-        (*socket)->reason().code == websocket::close_code::normal) {
-      co_return receiver.Status();
-    }
-    if (error) {
-      co_return Fail(Code::kUnavailable,
-                     "the connection to the agent was lost: " + error.message());
-    }
-    const std::string_view piece(buffer.data(), count);
-    Result<void> taken = receiver.Take(piece, (*socket)->is_message_done());
-    if (!taken) co_return Propagate(std::move(taken.error()));
-  }
+  CapturedSession session(std::move(*socket), std::move(take));
+  co_return co_await session.Run();
 }
 
 }  // namespace nsdebug::kubectl

@@ -159,8 +159,9 @@ def start(ann, *arguments: str) -> subprocess.Popen:
 
 
 def test_a_path_that_dies_without_a_word_is_told_from_silence(cluster, ann, tmp_path):
-    """Three at once, for each takes longer than silence may last: a path that is dead, a stdout
-    that nobody reads, and a command that does not read what it is given."""
+    """Four at once, for each takes longer than silence may last: a path that is dead, for one
+    command and for one of many, a stdout that nobody reads, and a command that does not read what
+    it is given."""
     # More than all buffers on the way hold.
     slow = start(ann, "web", "-n", "shop", "--", "sh", "-c", f"yes | head -c {4 * BULK}")
     busy = start(ann, "-i", "web", "-n", "shop", "--", "sh", "-c", f"sleep {DEAD}; sha256sum")
@@ -168,13 +169,19 @@ def test_a_path_that_dies_without_a_word_is_told_from_silence(cluster, ann, tmp_
     writer = threading.Thread(target=feed, args=(busy, data), daemon=True)
     writer.start()
     with proxy(cluster, "http", tmp_path) as one:
-        dead = start(with_proxy_url(ann, f"http://127.0.0.1:{one.port}"), "web", "-n", "shop",
-                     "--", "sh", "-c", "echo ready; exec sleep 86396")
+        proxied = with_proxy_url(ann, f"http://127.0.0.1:{one.port}")
+        sleeps = ("-n", "shop", "--", "sh", "-c", "echo ready; exec sleep 86396")
+        dead = start(proxied, "web", *sleeps)
+        many = start(proxied, "--all-pods", *sleeps)
         assert dead.stdout.readline() == b"ready\n"
+        assert many.stdout.readline() == b"shop/web ready\n"
         one.process.send_signal(signal.SIGSTOP)
         told = dead.communicate(timeout=2 * DEAD)[1]
         assert dead.returncode == 240
         assert b"no sign of life for 40 s" in told and b"hint: " in told
+        told = many.communicate(timeout=DEAD)[1]
+        assert many.returncode == 247
+        assert b"shop/web error: " in told and b"no sign of life for 40 s" in told
     output, errors = slow.communicate(timeout=DEAD)
     assert (slow.returncode, output == b"y\n" * (2 * BULK)) == (0, True), errors
     writer.join(2 * DEAD)
