@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/text.h"
 
@@ -105,8 +106,15 @@ Result<std::vector<AgentPod>> ListAgentPods(const std::string& pod_list,
                             "name its namespace with --agent-namespace",
                             agent_namespace));
   }
-  std::sort(pods.begin(), pods.end(),
-            [](const AgentPod& one, const AgentPod& other) { return one.node < other.node; });
+  // The ready one of a node first, which is the one that ChooseAgentPod() takes.
+  std::stable_sort(pods.begin(), pods.end(), [](const AgentPod& one, const AgentPod& other) {
+    return std::pair(std::string_view(one.node), !one.trouble.empty()) <
+           std::pair(std::string_view(other.node), !other.trouble.empty());
+  });
+  const auto is_same_node = [](const AgentPod& one, const AgentPod& other) {
+    return !one.node.empty() && one.node == other.node;
+  };
+  pods.erase(std::unique(pods.begin(), pods.end(), is_same_node), pods.end());
   return pods;
 }
 

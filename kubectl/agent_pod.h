@@ -30,7 +30,9 @@ struct AgentPod {
   std::string trouble;  ///< empty: it is ready
 };
 
-/// All of a list, by node. kNotFound: there are none, and what to install.
+/// Those of a list, by node. Of a node with several, of which one is being rolled out or has
+/// failed, it is one that is ready; those without a node, which wait for one, are all there.
+/// kNotFound: there are none, and what to install.
 Result<std::vector<AgentPod>> ListAgentPods(const std::string& pod_list,
                                             std::string_view agent_namespace);
 

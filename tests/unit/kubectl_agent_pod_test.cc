@@ -46,6 +46,30 @@ TEST(AgentPodTest, SaysWhyItIsNotReady) {
             "the ns-debug agent one on node node-1 is not ready: ImagePullBackOff: no such image");
 }
 
+json AgentOn(const char* node, const char* name, const char* ready) {
+  json agent = Agent(name, ready);
+  if (*node != '\0') agent["spec"]["nodeName"] = node;
+  return agent;
+}
+
+TEST(AgentPodTest, ANodeIsListedOnceWithTheOneThatIsReady) {
+  const json items = {AgentOn("node-2", "failed", "False"), AgentOn("node-2", "new", "True"),
+                      AgentOn("node-2", "surge", "True"),   AgentOn("node-1", "one", "True"),
+                      AgentOn("node-3", "starts", "False"), AgentOn("node-3", "waits", "False")};
+  Result<std::vector<AgentPod>> pods = ListAgentPods(json{{"items", items}}.dump(), "ns-debug");
+  ASSERT_TRUE(pods);
+  std::string listed;
+  for (const AgentPod& pod : *pods) listed += pod.node + ":" + pod.name + " ";
+  EXPECT_EQ(listed, "node-1:one node-2:new node-3:starts ");
+}
+
+TEST(AgentPodTest, ThoseThatWaitForANodeAreAllListed) {
+  const json items = {AgentOn("", "one", "False"), AgentOn("", "two", "False")};
+  Result<std::vector<AgentPod>> pods = ListAgentPods(json{{"items", items}}.dump(), "ns-debug");
+  ASSERT_TRUE(pods);
+  EXPECT_EQ(pods->size(), 2);
+}
+
 TEST(AgentPodTest, IsNotConfusedByWhatIsNoList) {
   for (const char* text : {"", "[]", "7", "{\"items\": 7}", "{\"items\": [7]}"}) {
     EXPECT_FALSE(ChooseAgentPod(text, "ns-debug", "node-1")) << text;
