@@ -36,23 +36,23 @@ std::string AuthorityOf(const std::string& host, uint16_t port) {
 
 asio::awaitable<Result<std::unique_ptr<HttpClient>>> StartAgentSession(
     std::unique_ptr<ByteStream> stream, std::string server_name, std::string ca_pem,
-    AgentCredentials credentials, std::chrono::milliseconds timeout, RequestLog* log) {
+    Credential credential, std::chrono::milliseconds timeout, RequestLog* log) {
   if (ca_pem.empty()) {
     co_return Fail(Code::kInvalidArgument, "no CA to verify the agent with");
   }
   TlsOptions tls;
   tls.server_name = server_name;
   tls.ca_pem = std::move(ca_pem);
-  tls.certificate_pem = credentials.certificate_pem;
-  tls.key_pem = credentials.key_pem;
+  tls.certificate_pem = credential.certificate_pem;
+  tls.key_pem = credential.key_pem;
   if (log != nullptr) log->CountRoundTrip("TLS with the agent");
   Result<std::unique_ptr<ByteStream>> secured =
       co_await StartTls(std::move(stream), std::move(tls), timeout);
   if (!secured) co_return Propagate(std::move(secured.error()), "the agent");
   HttpClient::Headers headers;
   // A token can be used again by whoever reads it, which the agent does; a certificate cannot.
-  if (credentials.certificate_pem.empty() && !credentials.bearer_token.empty()) {
-    headers.emplace_back("Authorization", "Bearer " + credentials.bearer_token);
+  if (credential.certificate_pem.empty() && !credential.token.empty()) {
+    headers.emplace_back("Authorization", "Bearer " + credential.token);
   }
   HttpClient::Options options{std::move(server_name), {}, std::move(headers), timeout,
                               /*connect=*/{},         log};

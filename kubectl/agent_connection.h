@@ -5,17 +5,11 @@
 #include <string>
 
 #include "base/error.h"
+#include "kubectl/kubeconfig/exec_credential.h"
 #include "kubectl/transport/asio.h"
 #include "kubectl/transport/http_client.h"
 
 namespace nsdebug::kubectl {
-
-/// Who we are to an agent: the same as to the API server.
-struct AgentCredentials {
-  std::string certificate_pem;
-  std::string key_pem;       ///< never printed
-  std::string bearer_token;  ///< never printed; used when there is no certificate
-};
 
 /// A server by its URL: https://HOST[:PORT][/PATH]. kInvalidArgument: anything else.
 struct HttpsEndpoint {
@@ -26,10 +20,12 @@ struct HttpsEndpoint {
 Result<HttpsEndpoint> ParseHttpsUrl(const std::string& url, uint16_t default_port);
 
 /// TLS to an agent on top of a stream that leads to it, verified against `ca_pem` alone: whoever
-/// the stream goes through (API server, kubelet) sees only ciphertext.
+/// the stream goes through (API server, kubelet) sees only ciphertext. We are who we are to the API
+/// server; of a credential with a certificate the token is not used. kInvalidArgument: a
+/// certificate is not good, the agent's or our own.
 asio::awaitable<Result<std::unique_ptr<HttpClient>>> StartAgentSession(
     std::unique_ptr<ByteStream> stream, std::string server_name, std::string ca_pem,
-    AgentCredentials credentials, std::chrono::milliseconds timeout, RequestLog* log);
+    Credential credential, std::chrono::milliseconds timeout, RequestLog* log);
 
 /// "HOST[:PORT]" as URLs have it: with brackets around an IPv6 address, without the port 443.
 std::string AuthorityOf(const std::string& host, uint16_t port);

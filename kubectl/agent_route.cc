@@ -96,10 +96,8 @@ asio::awaitable<Stage<std::unique_ptr<HttpClient>>> OpenAgent(std::unique_ptr<Ht
   Result<std::unique_ptr<ByteStream>> stream = co_await PortForward::Open(
       std::move(cluster), request->agent_namespace, std::move(pod), kAgentPort);
   if (!stream) co_return StopOnTheWay(std::move(stream.error()));
-  const Credential& credential = request->access.credential;
-  AgentCredentials credentials{credential.certificate_pem, credential.key_pem, credential.token};
   Result<std::unique_ptr<HttpClient>> agent = co_await StartAgentSession(
-      std::move(*stream), std::string(kAgentServerName), std::move(ca), std::move(credentials),
+      std::move(*stream), std::string(kAgentServerName), std::move(ca), request->access.credential,
       request->access.timeout, request->access.log);
   if (!agent) co_return StopOnTheWay(std::move(agent.error()));
   co_return std::move(*agent);

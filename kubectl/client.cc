@@ -56,17 +56,20 @@ Stage<Client> LoadClient(const PluginOptions& options, RequestLog* log) {
   const Environment environment = Environment::OfProcess();
   Result<ClientConfig> config = LoadConfig(options, environment);
   if (!config) return Stop(std::move(config.error()), kExitClientConfig);
-  CredentialSource source(config->credential, {environment, ::isatty(STDIN_FILENO) != 0, -1});
-  Result<Credential> credential = source.Get();
+  ExecSurroundings surroundings{environment, ::isatty(STDIN_FILENO) != 0};
+  auto source = std::make_unique<CredentialSource>(config->credential, std::move(surroundings));
+  Result<Credential> credential = source->Get();
   if (!credential) return Stop(std::move(credential.error()), kExitClientConfig);
   Result<void> usable = CheckCredential(*config, *credential);
   if (!usable) return Stop(std::move(usable.error()), kExitClientConfig);
-  return Client{std::move(*config), std::move(*credential), environment, log};
+  return Client{std::move(*config), std::move(source), environment, log};
 }
 
-ClusterAccess AccessOf(const PluginOptions& options, const Client& client) {
-  return {client.config, client.credential, client.environment, options.request_timeout,
-          client.log};
+Stage<ClusterAccess> AccessOf(const PluginOptions& options, const Client& client) {
+  Result<Credential> credential = client.credentials->Get();
+  if (!credential) return Stop(std::move(credential.error()), kExitClientConfig);
+  return ClusterAccess{client.config, std::move(*credential), client.environment,
+                       options.request_timeout, client.log};
 }
 
 }  // namespace nsdebug::kubectl

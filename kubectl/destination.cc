@@ -53,8 +53,20 @@ Result<TargetName> TargetOf(const PluginOptions& options, const std::string& tar
 
 namespace {
 
-AgentCredentials CredentialsOf(const Credential& credential) {
-  return {credential.certificate_pem, credential.key_pem, credential.token};
+asio::awaitable<Stage<std::unique_ptr<HttpClient>>> ConnectByCluster(const PluginOptions* options,
+                                                                     const Client* client,
+                                                                     TargetName target,
+                                                                     ExecParameters* parameters) {
+  Stage<ClusterAccess> access = AccessOf(*options, *client);
+  if (!access) co_return tl::unexpected(std::move(access.error()));
+  const Credential used = access->credential;
+  RouteRequest request{std::move(*access), std::move(target), options->agent_namespace,
+                       options->quiet};
+  Stage<std::unique_ptr<HttpClient>> agent =
+      co_await ConnectThroughCluster(std::move(request), parameters);
+  const bool is_unknown = !agent && agent.error().error.code == Code::kUnauthenticated;
+  if (is_unknown) client->credentials->Reject(used);
+  co_return agent;
 }
 
 }  // namespace
@@ -65,6 +77,8 @@ asio::awaitable<Stage<std::unique_ptr<HttpClient>>> ConnectDirectly(PluginOption
   if (!endpoint) co_return Stop(std::move(endpoint.error()), kExitUsage);
   Result<std::string> ca = ReadFile(options.agent_ca);
   if (!ca) co_return Stop(std::move(ca.error()), kExitClientConfig);
+  Result<Credential> credential = client->credentials->Get();
+  if (!credential) co_return Stop(std::move(credential.error()), kExitClientConfig);
   client->log->CountRoundTrip("TCP");
   Result<std::unique_ptr<ByteStream>> stream =
       co_await ConnectTcp(endpoint->host, endpoint->port, options.request_timeout);
@@ -72,9 +86,9 @@ asio::awaitable<Stage<std::unique_ptr<HttpClient>>> ConnectDirectly(PluginOption
     co_return tl::unexpected(
         Stopped{std::move(stream.error()), kExitAgentMissing, "see that --agent is right"});
   }
-  Result<std::unique_ptr<HttpClient>> agent = co_await StartAgentSession(
-      std::move(*stream), endpoint->host, std::move(*ca), CredentialsOf(client->credential),
-      options.request_timeout, client->log);
+  Result<std::unique_ptr<HttpClient>> agent =
+      co_await StartAgentSession(std::move(*stream), endpoint->host, std::move(*ca),
+                                 std::move(*credential), options.request_timeout, client->log);
   if (!agent) co_return StopAt(Peer::kAgent, std::move(agent.error()));
   co_return std::move(*agent);
 }
@@ -87,9 +101,7 @@ asio::awaitable<Stage<Destination>> FindDestination(PluginOptions options, const
   if (name_space.empty()) name_space = client->config.name_space;
   Stage<std::unique_ptr<HttpClient>> agent;
   if (options.agent.empty()) {
-    RouteRequest request{AccessOf(options, *client), std::move(target), options.agent_namespace,
-                         options.quiet};
-    agent = co_await ConnectThroughCluster(std::move(request), &destination.parameters);
+    agent = co_await ConnectByCluster(&options, client, std::move(target), &destination.parameters);
   } else {
     const bool is_node = target.kind == TargetKind::kNode;
     (is_node ? destination.parameters.node : destination.parameters.pod) = std::move(target.name);

@@ -37,8 +37,9 @@ asio::awaitable<OrExit<ReachedTarget>> ReachTarget(const PluginOptions* options,
 
 asio::awaitable<Stage<std::vector<AgentPod>>> FindAgents(const PluginOptions* options,
                                                          const Client* client) {
-  ClusterAccess access = AccessOf(*options, *client);
-  Result<std::unique_ptr<HttpClient>> cluster = co_await ConnectCluster(std::move(access));
+  Stage<ClusterAccess> access = AccessOf(*options, *client);
+  if (!access) co_return tl::unexpected(std::move(access.error()));
+  Result<std::unique_ptr<HttpClient>> cluster = co_await ConnectCluster(std::move(*access));
   if (!cluster) co_return StopAt(Peer::kApiServer, std::move(cluster.error()));
   Result<std::string> list = co_await (*cluster)->Get(AllAgentPodsPath(options->agent_namespace));
   if (!list) co_return StopAt(Peer::kApiServer, std::move(list.error()));
@@ -153,8 +154,9 @@ asio::awaitable<Stage<std::vector<PodOnNode>>> FindPodsOfCluster(const PluginOpt
     for (AgentPod& agent : *agents) found.push_back({{}, {}, std::move(agent.node), {}});
     co_return found;
   }
-  ClusterAccess access = AccessOf(*options, *client);
-  Result<std::unique_ptr<HttpClient>> cluster = co_await ConnectCluster(std::move(access));
+  Stage<ClusterAccess> access = AccessOf(*options, *client);
+  if (!access) co_return tl::unexpected(std::move(access.error()));
+  Result<std::unique_ptr<HttpClient>> cluster = co_await ConnectCluster(std::move(*access));
   if (!cluster) co_return StopAt(Peer::kApiServer, std::move(cluster.error()));
   Stage<std::string> path = co_await FindPodsPath(cluster->get(), query, client->config.name_space);
   if (!path) co_return tl::unexpected(std::move(path.error()));

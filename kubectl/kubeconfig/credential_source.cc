@@ -55,7 +55,11 @@ Result<Credential> CredentialSource::Get() {
   return credential;
 }
 
-void CredentialSource::Reject() { answer_.reset(); }
+void CredentialSource::Reject(const Credential& used) {
+  if (!answer_ || answer_->token != used.token) return;
+  if (used.token.empty() && answer_->certificate_pem != used.certificate_pem) return;
+  answer_.reset();
+}
 
 Result<Credential> CredentialSource::FromExec() {
   const bool has_expired = answer_ && answer_->expires && clock_() > *answer_->expires;

@@ -38,11 +38,9 @@ class CredentialSource {
   /// expired. kUnauthenticated, kNotFound and others: there is no credential.
   Result<Credential> Get();
 
-  /// The server answered 401: the plugin runs again for the next request. The one that failed is
-  /// not to be repeated.
-  void Reject();
-
-  const CredentialSpec& spec() const { return spec_; }
+  /// The server answered 401 to `used`: the plugin runs again for the next request, unless it has
+  /// done so meanwhile. The one that failed is not to be repeated.
+  void Reject(const Credential& used);
 
  private:
   Result<Credential> FromExec();

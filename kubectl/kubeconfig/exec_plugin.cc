@@ -189,15 +189,14 @@ Result<bool> ReadSome(int output, std::string& text) {
 }
 
 /// Reads until the plugin has ended, also when a daemon that it left behind holds its output open.
-Result<std::string> ReadAnswer(int output, int pidfd, int cancel_fd) {
+Result<std::string> ReadAnswer(int output, int pidfd) {
   std::string text;
-  std::array<pollfd, 3> fds = {{{output, POLLIN, 0}, {pidfd, POLLIN, 0}, {cancel_fd, POLLIN, 0}}};
+  std::array<pollfd, 2> fds = {{{output, POLLIN, 0}, {pidfd, POLLIN, 0}}};
   for (;;) {
     if (::poll(fds.data(), fds.size(), -1) < 0) {
       if (errno == EINTR) continue;
       return FailErrno("poll");
     }
-    if (fds[2].revents != 0) return Fail(Code::kAborted, "interrupted");
     if (fds[0].revents != 0) {
       Result<bool> more = ReadSome(output, text);
       if (!more) return Propagate(more.error());
@@ -250,7 +249,7 @@ Result<Credential> Run(const ExecConfig& exec, const ExecCluster& cluster,
   Result<pid_t> pid = Start(*launch, output);
   if (!pid) return Propagate(pid.error());
   Child child(*pid);
-  Result<std::string> answer = ReadAnswer(output.get(), child.pidfd(), surroundings.cancel_fd);
+  Result<std::string> answer = ReadAnswer(output.get(), child.pidfd());
   if (!answer) return Propagate(answer.error());
   output.Reset();
   Result<int> status = child.Wait();

@@ -11,8 +11,6 @@ namespace nsdebug::kubectl {
 struct ExecSurroundings {
   Environment environment;
   bool stdin_is_terminal = false;  ///< of our own standard input
-  /// Borrowed; once it is readable, the plugin is killed and the run is kAborted. -1: none.
-  int cancel_fd = -1;
 };
 
 /// Runs a credential plugin, without a shell, and waits for its answer: for as long as it takes,

@@ -38,13 +38,19 @@ def run(api: ApiStandIn, folder: pathlib.Path, *arguments: str, user: dict | Non
     """The plugin's end."""
     file = kubeconfig(folder, server or f"https://localhost:{api.port}", api.certificate,
                       {"token": TOKEN} if user is None else user)
-    done = subprocess.run(
-        [str(BUILD_DIR / "bin" / "kubectl-ns_debug"), "--kubeconfig", file, *arguments, "web",
-         "--", "true"], stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
-        env={"HOME": str(folder), "PATH": "/usr/bin:/bin", **variables}, check=False)
+    done = end(folder, "--kubeconfig", file, *arguments, "web", "--", "true", **variables)
     assert done.stdout == b""
     assert TOKEN.encode() not in done.stderr
     return done.returncode, done.stderr.decode()
+
+
+def end(folder: pathlib.Path, *arguments: str, before: tuple[str, ...] = (), **variables: str):
+    """That of the plugin with these arguments alone, started by the words before it."""
+    return subprocess.run(
+        [*before, str(BUILD_DIR / "bin" / "kubectl-ns_debug"), *arguments],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
+        env={"HOME": str(folder), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **variables},
+        check=False)
 
 
 def once(first, then):
@@ -180,7 +186,7 @@ def test_an_answer_that_makes_no_sense(api, tmp_path, body, code):
 def test_each_status(api, tmp_path, http_status, code):
     api.answers[POD_PATH] = lambda headers: status(http_status, "words of the server")
     got, told = run(api, tmp_path)
-    assert got == code
+    assert got == code, told
     assert told.startswith("error: words of the server\nhint: ")
 
 
@@ -210,6 +216,44 @@ def test_a_certificate_that_is_none(api, tmp_path):
                                           "client-key": str(tmp_path / "key")})
     assert code == 245
     assert "error: " in told and "PEM" in told
+
+
+PLUGIN = """#!/bin/sh
+echo x >> "$0.runs"
+printf '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1","status":'
+printf '{"token":"t%s","expirationTimestamp":"%s"}}' $(wc -l < "$0.runs") "$EXPIRES"
+"""
+
+
+@pytest.mark.parametrize("expires, rejected", [("2001-01-01T00:00:00Z", []),
+                                               ("2200-01-01T00:00:00Z", ["Bearer t1"])])
+def test_a_run_may_outlast_a_credential(api, tmp_path, expires, rejected):
+    """The plugin runs again for the next target, when its answer has expired or was refused."""
+    plugin = tmp_path / "plugin"
+    plugin.write_text(PLUGIN)
+    plugin.chmod(0o755)
+    names = ["web-1", "web-2", "web-3"]
+    api.answers["/api/v1/namespaces/default/pods"] = lambda headers: answer(
+        200, {"kind": "PodList", "items": [{**POD, "metadata": {**POD["metadata"], "name": name}}
+                                           for name in names]})
+    seen = []
+
+    def refuse(headers):
+        token = headers["authorization"]
+        seen.append(token)
+        return status(401, "who?") if token in rejected else status(403, "no port-forward for you")
+
+    api.answers[FORWARD_PATH] = refuse
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin),
+                     "interactiveMode": "Never", "env": [{"name": "EXPIRES", "value": expires}]}}
+    file = kubeconfig(tmp_path, f"https://localhost:{api.port}", api.certificate, user)
+    done = end(tmp_path, "--kubeconfig", file, "--all-pods", "--max-parallel", "1", "--", "true")
+    assert done.returncode == 247, done.stderr
+    assert len(seen) == len(names)
+    if rejected:
+        assert seen == ["Bearer t1", "Bearer t2", "Bearer t2"]
+    else:
+        assert len(set(seen)) == len(names)
 
 
 def test_the_machines_configuration_of_openssl_is_not_ours(api, tmp_path):

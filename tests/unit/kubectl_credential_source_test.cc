@@ -31,7 +31,7 @@ class CredentialSourceTest : public testing::Test {
   }
 
   CredentialSource Source() {
-    return CredentialSource(spec_, {Environment::OfProcess(), false, -1}, [this] { return now_; });
+    return CredentialSource(spec_, {Environment::OfProcess(), false}, [this] { return now_; });
   }
 
   /// A plugin whose tokens count how often it ran, and expire at 1970-01-01T01:00:00Z.
@@ -125,8 +125,13 @@ TEST_F(CredentialSourceTest, RunsThePluginOnceUntilItsAnswerExpires) {
 TEST_F(CredentialSourceTest, RunsThePluginAgainWhenTheServerRefused) {
   UsePlugin();
   CredentialSource source = Source();
-  EXPECT_EQ(TokenOf(source), "t1");
-  source.Reject();
+  const Result<Credential> first = source.Get();
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->token, "t1");
+  source.Reject(*first);
+  EXPECT_EQ(TokenOf(source), "t2");
+  // Another connection with the same answer is refused, too.
+  source.Reject(*first);
   EXPECT_EQ(TokenOf(source), "t2");
 }
 

@@ -173,19 +173,6 @@ TEST_F(ExecPluginTest, WaitsForTheEndWhenTheOutputIsClosed) {
   EXPECT_EQ(TokenOf(), "credential plugin plugin: failed with exit code 4");
 }
 
-TEST_F(ExecPluginTest, IsKilledWhenItIsCancelled) {
-  std::array<int, 2> fds{};
-  ASSERT_EQ(::pipe2(fds.data(), O_CLOEXEC), 0);
-  UniqueFd read_end(fds[0]);
-  UniqueFd write_end(fds[1]);
-  write_end.Reset();
-  surroundings_.cancel_fd = read_end.get();
-  Write("trap '' TERM\nexec sleep 600\n");
-  Result<Credential> credential = Run();
-  ASSERT_FALSE(credential);
-  EXPECT_EQ(credential.error().code, Code::kAborted);
-}
-
 TEST_F(ExecPluginTest, BlockedAndIgnoredSignalsAreNotPassedOn) {
   sigset_t all;
   sigset_t before;
