@@ -90,6 +90,17 @@ tl::unexpected<Stopped> StopOnTheWay(Error error) {
   return tl::unexpected(Stopped{std::move(error), kExitAgentMissing, AdviceFor(kExitAgentMissing)});
 }
 
+/// The error of TLS with an agent. The way there was opened, and nothing was sent yet.
+tl::unexpected<Stopped> StopAtAgent(Error error) {
+  constexpr std::string_view kSeeCa =
+      "nothing was sent: see that ConfigMap ns-debug-ca has the authority of the agents' "
+      "certificates, and that the agents have taken up theirs";
+  if (error.code == Code::kInvalidArgument) {
+    return tl::unexpected(Stopped{std::move(error), kExitClientConfig, kSeeCa});
+  }
+  return tl::unexpected(Stopped{std::move(error), kExitAgentMissing, AdviceFor(kExitAgentMissing)});
+}
+
 asio::awaitable<Stage<std::unique_ptr<HttpClient>>> OpenAgent(std::unique_ptr<HttpClient> cluster,
                                                               const RouteRequest* request,
                                                               std::string pod, std::string ca) {
@@ -99,7 +110,7 @@ asio::awaitable<Stage<std::unique_ptr<HttpClient>>> OpenAgent(std::unique_ptr<Ht
   Result<std::unique_ptr<HttpClient>> agent = co_await StartAgentSession(
       std::move(*stream), std::string(kAgentServerName), std::move(ca), request->access.credential,
       request->access.timeout, request->access.log);
-  if (!agent) co_return StopOnTheWay(std::move(agent.error()));
+  if (!agent) co_return StopAtAgent(std::move(agent.error()));
   co_return std::move(*agent);
 }
 

@@ -53,6 +53,18 @@ Result<TargetName> TargetOf(const PluginOptions& options, const std::string& tar
 
 namespace {
 
+constexpr std::string_view kSeeAgent = "nothing was sent: see that --agent is right";
+constexpr std::string_view kSeeAgentCa =
+    "nothing was sent: see that --agent-ca has the authority of this agent's certificate, and that "
+    "the certificate has the name in --agent";
+
+tl::unexpected<Stopped> StopAtConnecting(Error error) {
+  if (error.code == Code::kInvalidArgument) {
+    return tl::unexpected(Stopped{std::move(error), kExitClientConfig, kSeeAgentCa});
+  }
+  return tl::unexpected(Stopped{std::move(error), kExitAgentMissing, kSeeAgent});
+}
+
 asio::awaitable<Stage<std::unique_ptr<HttpClient>>> ConnectByCluster(const PluginOptions* options,
                                                                      const Client* client,
                                                                      TargetName target,
@@ -82,14 +94,11 @@ asio::awaitable<Stage<std::unique_ptr<HttpClient>>> ConnectDirectly(PluginOption
   client->log->CountRoundTrip("TCP");
   Result<std::unique_ptr<ByteStream>> stream =
       co_await ConnectTcp(endpoint->host, endpoint->port, options.request_timeout);
-  if (!stream) {
-    co_return tl::unexpected(
-        Stopped{std::move(stream.error()), kExitAgentMissing, "see that --agent is right"});
-  }
+  if (!stream) co_return StopAtConnecting(std::move(stream.error()));
   Result<std::unique_ptr<HttpClient>> agent =
       co_await StartAgentSession(std::move(*stream), endpoint->host, std::move(*ca),
                                  std::move(*credential), options.request_timeout, client->log);
-  if (!agent) co_return StopAt(Peer::kAgent, std::move(agent.error()));
+  if (!agent) co_return StopAtConnecting(std::move(agent.error()));
   co_return std::move(*agent);
 }
 

@@ -45,7 +45,7 @@ The node itself:
   kubectl ns-debug node/worker-1 -- dmesg
 
 Exit status: the command's own, or 1 usage, 130 interrupted, 240 connection lost, 241 denied,
-242 no such target, 243 no agent, 244 the command could not be started, 245 kubeconfig or
-credentials, 246 a limit of time was reached, 247 of many targets not all succeeded. man kubectl-ns_debug has more.)";
+242 no such target, 243 no agent, 244 the command could not be started, 245 kubeconfig,
+credentials or a certificate, 246 a limit of time was reached, 247 of many targets not all succeeded. man kubectl-ns_debug has more.)";
 
 }  // namespace nsdebug::kubectl

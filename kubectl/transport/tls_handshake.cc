@@ -53,6 +53,9 @@ Result<std::unique_ptr<ssl::context>> MakeContext(const TlsOptions& options) {
   } else {
     context->add_certificate_authority(asio::buffer(options.ca_pem), error);
     if (error) return Fail(Code::kInvalidArgument, "the CA certificate is not good PEM");
+    // As Go's clients: a certificate of the file is trusted, also when it is an intermediate one.
+    ::X509_VERIFY_PARAM_set_flags(::SSL_CTX_get0_param(context->native_handle()),
+                                  X509_V_FLAG_PARTIAL_CHAIN);
   }
   if (!options.certificate_pem.empty()) {
     context->use_certificate_chain(asio::buffer(options.certificate_pem), error);
@@ -80,11 +83,21 @@ void ExpectServer(SSL* native, const TlsOptions& options) {
   ::SSL_set_verify(native, options.insecure ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
 }
 
+bool IsCertificateBad(SSL* native) {
+  return ::SSL_get_verify_mode(native) != SSL_VERIFY_NONE &&
+         ::SSL_get_verify_result(native) != X509_V_OK;
+}
+
+Code CodeOf(SSL* native, const std::string& reason) {
+  if (!reason.empty()) return Code::kFailedPrecondition;
+  return IsCertificateBad(native) ? Code::kInvalidArgument : Code::kUnavailable;
+}
+
 /// The most telling of what is known.
 std::string WhyNot(SSL* native, const std::string& error, const std::string& reason) {
   if (!reason.empty()) return reason;
-  const long verified = ::SSL_get_verify_result(native);
-  return verified != X509_V_OK ? ::X509_verify_cert_error_string(verified) : error;
+  if (!IsCertificateBad(native)) return error;
+  return ::X509_verify_cert_error_string(::SSL_get_verify_result(native));
 }
 
 }  // namespace
@@ -104,9 +117,9 @@ asio::awaitable<Result<std::unique_ptr<ByteStream>>> StartTls(std::unique_ptr<By
   }
   if (error) {
     const std::string reason = tls->Reason();
-    const Code code = reason.empty() ? Code::kUnavailable : Code::kFailedPrecondition;
-    co_return Fail(code, fmt::format("TLS with {}: {}", options.server_name,
-                                     WhyNot(tls->ssl(), error.message(), reason)));
+    co_return Fail(CodeOf(tls->ssl(), reason),
+                   fmt::format("TLS with {}: {}", options.server_name,
+                               WhyNot(tls->ssl(), error.message(), reason)));
   }
   co_return std::unique_ptr<ByteStream>(std::move(tls));
 }

@@ -18,9 +18,9 @@ struct TlsOptions {
   std::string key_pem;          ///< never printed
 };
 
-/// TLS 1.2 or later, as a client, on top of `stream`. kUnavailable, with the reason of a refused
-/// certificate; kFailedPrecondition, with what the layer below has told; kDeadlineExceeded;
-/// kInvalidArgument: the options' PEM is not good.
+/// TLS 1.2 or later, as a client, on top of `stream`. kInvalidArgument: the options' PEM is not
+/// good, or the server's certificate is not, with the reason; kFailedPrecondition, with what the
+/// layer below has told; kUnavailable; kDeadlineExceeded.
 asio::awaitable<Result<std::unique_ptr<ByteStream>>> StartTls(std::unique_ptr<ByteStream> stream,
                                                               TlsOptions options,
                                                               std::chrono::milliseconds timeout);

@@ -73,8 +73,7 @@ class ApiStandIn:
         make_certificate(self.certificate, folder / "api.key")
         self._context = None
         if has_tls:
-            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._context.load_cert_chain(self.certificate, folder / "api.key")
+            self.show(self.certificate, folder / "api.key")
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.requests: list[str] = []
@@ -97,6 +96,11 @@ class ApiStandIn:
     def __exit__(self, kind, value, trace) -> None:
         self.over.set()
         self._listener.close()
+
+    def show(self, certificate: pathlib.Path, key: pathlib.Path) -> None:
+        """From now on."""
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(certificate, key)
 
     def count(self, path: str) -> int:
         """How often a path that begins so was asked for."""

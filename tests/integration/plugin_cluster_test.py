@@ -259,8 +259,9 @@ def test_an_agent_that_is_not_in_the_config_map_is_not_talked_to(cluster, admin,
     cluster.apply({**keep, "data": other["data"]})
     try:
         done = admin.run("web", "-n", "shop", "--", "true")
-        assert done.code == 240
+        assert done.code == 245
         assert "certificate" in done.stderr
+        assert "hint: nothing was sent: see that ConfigMap ns-debug-ca" in done.stderr
     finally:
         cluster.apply({**keep, "data": real["data"]})
 

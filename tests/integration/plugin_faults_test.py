@@ -160,7 +160,7 @@ def test_a_server_that_does_not_even_speak_tls(tmp_path):
 def test_an_agent_that_does_not_answer_behind_the_port_forward(api, tmp_path):
     api.answers[FORWARD_PATH] = lambda headers: upgrade(headers, *FIRST)
     code, told = run(api, tmp_path, "--request-timeout", "1s")
-    assert code == 240
+    assert code == 243
     assert "TLS with ns-debug-agent: no answer in time" in told
 
 
@@ -216,6 +216,40 @@ def test_a_certificate_that_is_none(api, tmp_path):
                                           "client-key": str(tmp_path / "key")})
     assert code == 245
     assert "error: " in told and "PEM" in told
+
+
+def openssl(*arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], check=True, stdin=subprocess.DEVNULL,
+                   capture_output=True)
+
+
+def sign(folder: pathlib.Path, name: str, by: str, extensions: str) -> None:
+    """NAME.crt and NAME.key, by another of them."""
+    (folder / "extensions").write_text(extensions)
+    openssl("req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-subj", f"/CN={name}", "-keyout", f"{folder}/{name}.key", "-out",
+            f"{folder}/{name}.csr")
+    openssl("x509", "-req", "-days", "2", "-in", f"{folder}/{name}.csr", "-CA",
+            f"{folder}/{by}.crt", "-CAkey", f"{folder}/{by}.key", "-CAcreateserial", "-extfile",
+            f"{folder}/extensions", "-out", f"{folder}/{name}.crt")
+
+
+def test_an_intermediate_authority_is_one_as_for_kubectl(tmp_path):
+    """A kubeconfig may name it without the root above it."""
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-days", "2", "-subj", "/CN=root", "-keyout", f"{tmp_path}/root.key", "-out",
+            f"{tmp_path}/root.crt")
+    sign(tmp_path, "middle", "root", "basicConstraints=critical,CA:TRUE\n")
+    sign(tmp_path, "other", "root", "basicConstraints=critical,CA:TRUE\n")
+    sign(tmp_path, "server", "middle", "subjectAltName=DNS:localhost\n")
+    with ApiStandIn(tmp_path) as api:
+        api.show(tmp_path / "server.crt", tmp_path / "server.key")
+        api.certificate = tmp_path / "middle.crt"
+        code, told = run(api, tmp_path)
+        assert (code, "no port-forward for you" in told) == (241, True), told
+        api.certificate = tmp_path / "other.crt"
+        code, told = run(api, tmp_path)
+        assert (code, "certificate" in told) == (245, True), told
 
 
 PLUGIN = """#!/bin/sh

@@ -82,6 +82,14 @@ def test_no_agent_is_asked_for_whole_but_the_one_of_the_node(api, folder):
     assert "limit=500" in path and "includeObject=None" in path
 
 
+def test_an_agent_of_another_authority_is_told_from_a_lost_connection(api, folder):
+    other = {"kind": "ConfigMap", "data": {"ca.crt": api.certificate.read_text()}}
+    api.answers["/api/v1/namespaces/ns-debug/configmaps/"] = lambda headers: answer(200, other)
+    done, _ = run(api, folder, "pod/web")
+    assert (done.returncode, done.stdout) == (245, b"")
+    assert b"hint: nothing was sent: see that ConfigMap ns-debug-ca" in done.stderr
+
+
 def test_in_a_pod_it_is_the_service_account(api, folder):
     """No kubeconfig and no HOME: what the kubelet gives every pod, where it gives it."""
     account = folder / "serviceaccount"

@@ -144,8 +144,9 @@ def test_an_agent_with_another_certificate_is_not_talked_to(agent, tmp_path):
     arguments[4] = str(tmp_path / "c")
     result = subprocess.run(arguments, capture_output=True, timeout=_SECONDS,
                             env=environment(agent), check=False)
-    assert result.returncode == 240
+    assert result.returncode == 245
     assert b"certificate" in result.stderr
+    assert b"hint: nothing was sent: see that --agent-ca" in result.stderr
 
 
 def test_a_terminal_has_its_size_and_passes_every_key(agent):
