@@ -48,37 +48,48 @@ asio::awaitable<Stage<std::vector<AgentPod>>> FindAgents(const PluginOptions* op
   co_return std::move(*pods);
 }
 
-/// Fills `reached` in, with what is wrong when it cannot be.
-asio::awaitable<void> ReachAgent(const PluginOptions* options, const Client* client,
-                                 const AgentPod* pod, ReachedAgent* reached) {
-  reached->node = pod->node;
-  reached->name = pod->name;
-  reached->trouble = pod->trouble;
-  if (!pod->trouble.empty()) co_return;
+/// Says what is wrong with an agent when it cannot be reached.
+asio::awaitable<ReachedAgent> ReachAgent(const PluginOptions* options, const Client* client,
+                                         const AgentPod* pod) {
+  ReachedAgent reached{pod->node, pod->name, pod->trouble, 0, {}};
+  if (!pod->trouble.empty()) {
+    reached.exit_code = kExitAgentMissing;
+    co_return reached;
+  }
   TargetName node{TargetKind::kNode, pod->node};
   ExecParameters parameters;
   Stage<Destination> destination =
       co_await FindDestination(*options, client, std::move(node), std::move(parameters));
-  if (destination) reached->agent = std::move(destination->agent);
-  if (!destination) reached->trouble = std::move(destination.error().error.message);
+  if (destination) {
+    reached.agent = std::move(destination->agent);
+  } else {
+    reached.trouble = std::move(destination.error().error.message);
+    reached.exit_code = destination.error().exit_code;
+  }
+  co_return reached;
 }
 
-asio::awaitable<OrExit<std::vector<ReachedAgent>>> ReachAgents(const PluginOptions* options,
-                                                               const Client* client) {
-  std::vector<ReachedAgent> reached;
+asio::awaitable<void> AskAgent(const PluginOptions* options, const Client* client,
+                               const AgentPod* pod, size_t index, const Connector::AskAgent* ask) {
+  ReachedAgent reached = co_await ReachAgent(options, client, pod);
+  co_await (*ask)(index, &reached);
+}
+
+asio::awaitable<OrExit<void>> AskAgents(const PluginOptions* options, const Client* client,
+                                        Connector::AskAgent ask) {
   if (!options->agent.empty()) {
     Stage<std::unique_ptr<HttpClient>> agent = co_await ConnectDirectly(*options, client);
     if (!agent) co_return tl::unexpected(Tell(agent.error()));
-    reached.push_back({{}, options->agent, {}, std::move(*agent)});
-    co_return reached;
+    ReachedAgent reached{{}, options->agent, {}, 0, std::move(*agent)};
+    co_await ask(0, &reached);
+    co_return OrExit<void>();
   }
   Stage<std::vector<AgentPod>> pods = co_await FindAgents(options, client);
   if (!pods) co_return tl::unexpected(Tell(pods.error()));
-  reached.resize(pods->size());
   co_await RunBounded(pods->size(), kParallelConnections, [&](size_t index) {
-    return ReachAgent(options, client, &(*pods)[index], &reached[index]);
+    return AskAgent(options, client, &(*pods)[index], index, &ask);
   });
-  co_return reached;
+  co_return OrExit<void>();
 }
 
 asio::awaitable<Connector::AgentOf> ReachAgentOf(const PluginOptions* options, const Client* client,
@@ -198,7 +209,9 @@ Connector MakeConnector(const PluginOptions* options, const Client* client) {
   connector.to_target = [options, client](std::string target) {
     return ReachTarget(options, client, std::move(target));
   };
-  connector.to_agents = [options, client] { return ReachAgents(options, client); };
+  connector.ask_agents = [options, client](Connector::AskAgent ask) {
+    return AskAgents(options, client, std::move(ask));
+  };
   connector.to_pods = [options, client](PodsQuery query) {
     return ReachPods(options, client, std::move(query));
   };

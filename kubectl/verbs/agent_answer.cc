@@ -27,8 +27,10 @@ std::string AccessPath(const ExecParameters& parameters) {
 int SayAgentError(const Error& error) {
   const int exit_code = ExitCodeOf(Peer::kAgent, error);
   std::string text = "error: " + error.message + '\n';
-  // Nothing was run that could still be running.
-  const std::string_view advice = exit_code == kExitConnectionLost ? "" : AdviceFor(exit_code);
+  std::string_view advice = AdviceFor(exit_code);
+  // Nothing was run that could still be running, or that a limit could have ended.
+  if (exit_code == kExitConnectionLost) advice = {};
+  if (exit_code == kExitTimeOver) advice = "ask again, with a longer --request-timeout";
   if (!advice.empty()) text.append("hint: ").append(advice).append("\n");
   std::fputs(text.c_str(), stderr);
   return exit_code;

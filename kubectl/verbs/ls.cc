@@ -53,11 +53,8 @@ ordered_json AgentDocument(const NodeReport& report) {
 }
 
 asio::awaitable<NodeReport> ReportOf(ReachedAgent* reached, std::string path) {
-  NodeReport report{reached->node, reached->name, reached->trouble, {}, {}, 0};
-  if (!reached->agent) {
-    report.exit_code = kExitAgentMissing;
-    co_return report;
-  }
+  NodeReport report{reached->node, reached->name, reached->trouble, {}, {}, reached->exit_code};
+  if (!reached->agent) co_return report;
   Result<std::string> version = co_await reached->agent->Get(std::string(kVersionPath));
   if (version) report.version = VersionOf(*version);
   Result<std::string> pods = co_await reached->agent->Get(std::move(path));
@@ -107,19 +104,19 @@ Result<std::string> ShowNodes(const std::vector<NodeReport>& reports, OutputForm
 }
 
 asio::awaitable<int> RunLs(const Connector* connector, bool all_namespaces, OutputFormat format) {
-  OrExit<std::vector<ReachedAgent>> reached = co_await connector->to_agents();
-  if (!reached) co_return reached.error();
   std::string path(kAgentApi);
   if (!all_namespaces) path += "/namespaces/" + connector->name_space;
   path += "/pods";
-  std::vector<NodeReport> reports;
+  std::function<asio::awaitable<NodeReport>(ReachedAgent*)> ask = [&path](ReachedAgent* agent) {
+    return ReportOf(agent, path);
+  };
+  OrExit<std::vector<NodeReport>> reports = co_await AnswersOfAgents(connector, std::move(ask));
+  if (!reports) co_return reports.error();
   int exit_code = 0;
-  for (ReachedAgent& one : *reached) {
-    NodeReport report = co_await ReportOf(&one, path);
+  for (const NodeReport& report : *reports) {
     if (report.exit_code != 0) exit_code = report.exit_code;
-    reports.push_back(std::move(report));
   }
-  Result<std::string> text = ShowNodes(reports, format);
+  Result<std::string> text = ShowNodes(*reports, format);
   if (!text) co_return SayAgentError(text.error());
   const int printed = Print(*text);
   co_return printed != 0 ? printed : exit_code;

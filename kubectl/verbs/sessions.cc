@@ -48,6 +48,34 @@ void AddSession(Table& table, const ordered_json& session, bool is_wide) {
   table.Add(std::move(row));
 }
 
+/// What one agent said.
+struct Answer {
+  std::string agent;  ///< its name
+  Result<std::string> body;
+  int exit_code = 0;  ///< not 0: it could not be asked
+};
+
+asio::awaitable<Answer> Ask(ReachedAgent* reached, std::string method, std::string path) {
+  Answer answer{reached->name, std::string(), 0};
+  if (!reached->agent) {
+    answer.body = Fail(Code::kUnavailable, reached->trouble);
+    answer.exit_code = reached->exit_code;
+  } else if (method == "GET") {
+    answer.body = co_await reached->agent->Get(std::move(path));
+  } else {
+    answer.body = co_await reached->agent->Send(std::move(method), std::move(path), std::string());
+  }
+  co_return answer;
+}
+
+/// Of one that failed; the exit code.
+int Say(const Answer& answer) {
+  if (answer.exit_code == 0) return SayAgentError(answer.body.error());
+  std::fprintf(stderr, "error: agent %s: %s\n", answer.agent.c_str(),
+               answer.body.error().message.c_str());
+  return answer.exit_code;
+}
+
 }  // namespace
 
 bool IsSessionId(std::string_view id) {
@@ -80,19 +108,16 @@ Result<std::string> ShowSessions(const std::vector<std::string>& lists, OutputFo
 }
 
 asio::awaitable<int> RunSessions(const Connector* connector, OutputFormat format) {
-  OrExit<std::vector<ReachedAgent>> reached = co_await connector->to_agents();
-  if (!reached) co_return reached.error();
+  std::function<asio::awaitable<Answer>(ReachedAgent*)> ask = [](ReachedAgent* agent) {
+    return Ask(agent, "GET", std::string(kAgentApi) + "/sessions");
+  };
+  OrExit<std::vector<Answer>> answers = co_await AnswersOfAgents(connector, std::move(ask));
+  if (!answers) co_return answers.error();
   std::vector<std::string> lists;
   int exit_code = 0;
-  for (ReachedAgent& one : *reached) {
-    if (one.agent == nullptr) {
-      std::fprintf(stderr, "error: agent %s: %s\n", one.name.c_str(), one.trouble.c_str());
-      exit_code = kExitAgentMissing;
-      continue;
-    }
-    Result<std::string> list = co_await one.agent->Get(std::string(kAgentApi) + "/sessions");
-    if (list) lists.push_back(std::move(*list));
-    if (!list) exit_code = SayAgentError(list.error());
+  for (Answer& answer : *answers) {
+    if (answer.body) lists.push_back(std::move(*answer.body));
+    if (!answer.body) exit_code = Say(answer);
   }
   if (lists.empty() && exit_code != 0) co_return exit_code;
   Result<std::string> text = ShowSessions(lists, format);
@@ -109,20 +134,19 @@ asio::awaitable<int> RunEndSession(const Connector* connector, std::string id) {
                  Printable(id).c_str());
     co_return kExitUsage;
   }
-  OrExit<std::vector<ReachedAgent>> reached = co_await connector->to_agents();
-  if (!reached) co_return reached.error();
   const std::string path = fmt::format("{}/sessions/{}", kAgentApi, id);
-  Error last{Code::kNotFound, fmt::format("no session {} on any node", id), 0};
-  for (ReachedAgent& one : *reached) {
-    if (one.agent == nullptr) {
-      last = {Code::kUnavailable, fmt::format("agent {}: {}", one.name, one.trouble), 0};
-      continue;
-    }
-    Result<std::string> ended = co_await one.agent->Send("DELETE", path, std::string());
-    if (ended) co_return Print(fmt::format("session {} is being ended\n", id));
-    if (ended.error().code != Code::kNotFound) last = std::move(ended.error());
+  std::function<asio::awaitable<Answer>(ReachedAgent*)> ask = [&path](ReachedAgent* agent) {
+    return Ask(agent, "DELETE", path);
+  };
+  OrExit<std::vector<Answer>> answers = co_await AnswersOfAgents(connector, std::move(ask));
+  if (!answers) co_return answers.error();
+  const Answer none{{}, Fail(Code::kNotFound, fmt::format("no session {} on any node", id)), 0};
+  const Answer* worst = &none;
+  for (const Answer& answer : *answers) {
+    if (answer.body) co_return Print(fmt::format("session {} is being ended\n", id));
+    if (answer.body.error().code != Code::kNotFound || answer.exit_code != 0) worst = &answer;
   }
-  co_return SayAgentError(last);
+  co_return Say(*worst);
 }
 
 }  // namespace nsdebug::kubectl

@@ -36,11 +36,8 @@ struct AgentVersion {
 };
 
 asio::awaitable<AgentVersion> Ask(ReachedAgent* reached) {
-  AgentVersion one{reached->node, reached->name, {}, reached->trouble, 0};
-  if (!reached->agent) {
-    one.exit_code = kExitAgentMissing;
-    co_return one;
-  }
+  AgentVersion one{reached->node, reached->name, {}, reached->trouble, reached->exit_code};
+  if (!reached->agent) co_return one;
   Result<std::string> answer = co_await reached->agent->Get(std::string(kVersionPath));
   if (answer) one.version = VersionOf(*answer);
   if (!answer) {
@@ -85,15 +82,13 @@ asio::awaitable<int> RunVersion(const Connector* connector, OutputFormat format)
   std::vector<AgentVersion> agents;
   int exit_code = 0;
   if (connector != nullptr) {
-    OrExit<std::vector<ReachedAgent>> reached = co_await connector->to_agents();
-    if (!reached) exit_code = reached.error();
-    if (reached) {
-      for (ReachedAgent& one : *reached) {
-        AgentVersion asked = co_await Ask(&one);
-        if (asked.exit_code != 0) exit_code = asked.exit_code;
-        agents.push_back(std::move(asked));
-      }
-    }
+    std::function<asio::awaitable<AgentVersion>(ReachedAgent*)> ask = &Ask;
+    OrExit<std::vector<AgentVersion>> asked = co_await AnswersOfAgents(connector, std::move(ask));
+    if (!asked) exit_code = asked.error();
+    if (asked) agents = std::move(*asked);
+  }
+  for (const AgentVersion& one : agents) {
+    if (one.exit_code != 0) exit_code = one.exit_code;
   }
   const std::string text = Show(agents, format);
   const int printed = Print(text);

@@ -2,6 +2,7 @@
 connections and answers nonsense where a test says so."""
 
 import base64
+import contextlib
 import hashlib
 import json
 import io
@@ -66,7 +67,8 @@ def agent_table(nodes: int) -> dict:
 class ApiStandIn:
     """Listens on the loopback address inside a `with`. `answers` are functions by the start of a
     path, which take the request's headers; `requests` are the paths that were asked for. With
-    `agent_port` the port-forward leads there."""
+    `agent_port` the port-forward leads there; `most_open` is how many connections there were at a
+    time."""
 
     def __init__(self, folder: pathlib.Path, has_tls: bool = True):
         self.certificate = folder / "api.crt"
@@ -79,6 +81,9 @@ class ApiStandIn:
         self.requests: list[str] = []
         self.over = threading.Event()
         self.agent_port = 0
+        self.most_open = 0
+        self._open = 0
+        self._lock = threading.Lock()
         ca = {"kind": "ConfigMap", "data": {"ca.crt": self.certificate.read_text()}}
         self.answers: dict[str, Callable[[dict[str, str]], bytes]] = {
             "/api/v1/namespaces/default/pods/web": lambda headers: answer(200, POD),
@@ -119,9 +124,20 @@ class ApiStandIn:
                 return
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
+    @contextlib.contextmanager
+    def _counted(self):
+        with self._lock:
+            self._open += 1
+            self.most_open = max(self.most_open, self._open)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._open -= 1
+
     def _serve(self, client: socket.socket) -> None:
         try:
-            with client:
+            with client, self._counted():
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if self._context is None:
                     self.hang({})

@@ -290,6 +290,23 @@ def test_a_run_may_outlast_a_credential(api, tmp_path, expires, rejected):
         assert len(set(seen)) == len(names)
 
 
+@pytest.mark.parametrize("verb", [["ls"], ["sessions"], ["version"], ["sessions", "end", "0a"]])
+def test_a_refused_port_forward_is_a_refusal_for_every_verb(api, tmp_path, verb):
+    file = kubeconfig(tmp_path, f"https://localhost:{api.port}", api.certificate, {"token": TOKEN})
+    done = end(tmp_path, "--kubeconfig", file, *verb)
+    assert done.returncode == 241
+    assert b"no port-forward for you" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("verb", [["explain", "web"], ["sessions"]])
+def test_an_agent_that_does_not_answer_a_verb(api, tmp_path, verb):
+    api.answers["/apis/"] = api.hang
+    done = end(tmp_path, "--agent", f"https://localhost:{api.port}", "--agent-ca",
+               str(api.certificate), "--token", TOKEN, "--request-timeout", "500ms", *verb)
+    assert done.returncode == 246
+    assert b"hint: ask again, with a longer --request-timeout" in done.stderr
+
+
 def test_the_machines_configuration_of_openssl_is_not_ours(api, tmp_path):
     """It is for the machine's own OpenSSL, and may forbid or load what it likes."""
     path = tmp_path / "openssl.cnf"

@@ -1,11 +1,13 @@
 """The whole way through an API server to an agent: what it costs in round trips, in small clusters
 and in large ones, and how it is found in a pod."""
 
+import json
 import re
 import subprocess
 
 import pytest
 from agent import TOKEN
+from api_stand_in import AGENTS as AGENTS_OF_ONE
 from api_stand_in import agent_table, answer
 from conftest import BUILD_DIR
 from route import kubeconfig, way_to_an_agent
@@ -80,6 +82,27 @@ def test_no_agent_is_asked_for_whole_but_the_one_of_the_node(api, folder):
     assert len(asked) == 1 and "as=Table" in asked[0]
     path = next(one for one in api.requests if one.startswith(AGENTS))
     assert "limit=500" in path and "includeObject=None" in path
+
+
+@pytest.mark.parametrize("verb", ["ls", "sessions", "version"])
+def test_verbs_for_all_nodes_hold_few_connections_open(api, folder, verb):
+    """Whatever the number of nodes: descriptors are few, and agents close what is idle."""
+    nodes = 25
+    items = [{**AGENTS_OF_ONE["items"][0], "spec": {"nodeName": f"n{number}"}}
+             for number in range(1, nodes + 1)]
+    api.answers[AGENTS] = lambda headers: answer(200, {"kind": "PodList", "items": items})
+    api.most_open = 0
+    done = subprocess.run(
+        [PROGRAM, "--kubeconfig", str(kubeconfig(api, folder)), "-o", "json", verb],
+        stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
+        env={"HOME": str(folder), "PATH": "/usr/bin:/bin"}, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    if verb != "sessions":
+        assert [one["node"] for one in told["agents"]] == sorted(
+            f"n{number}" for number in range(1, nodes + 1))
+    # Some are being closed while the next are opened.
+    assert api.most_open < nodes
 
 
 def test_an_agent_of_another_authority_is_told_from_a_lost_connection(api, folder):
