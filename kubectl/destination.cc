@@ -21,7 +21,8 @@ ExecParameters ParametersOf(const PluginOptions& options) {
   parameters.container = options.container;
   parameters.command = options.command;
   parameters.has_stdin = options.has_stdin;
-  parameters.has_tty = options.has_tty;
+  // As kubectl has it: whoever cannot type needs no terminal, and could not leave a raw one.
+  parameters.has_tty = options.has_tty && options.has_stdin;
   if (parameters.has_tty && ::isatty(STDIN_FILENO) == 0) {
     parameters.has_tty = false;
     if (!options.quiet && options.has_command) {

@@ -44,7 +44,7 @@ void AddKubectlFlags(CLI::App* app, PluginOptions* options) {
       ->type_name("NAME");
   app->add_option("-c,--container", options->container, "container of the pod")->type_name("NAME");
   app->add_flag("-i,--stdin", options->has_stdin, "pass our stdin to the command");
-  app->add_flag("-t,--tty", options->has_tty, "stdin is a terminal");
+  app->add_flag("-t,--tty", options->has_tty, "stdin is a terminal; with -i");
   app->add_flag("-q,--quiet", options->quiet, "print only the command's output");
   app->add_option("--kubeconfig", options->kubeconfig, "this file instead of KUBECONFIG");
   app->add_option("--context", overrides.context, "context of the kubeconfig");

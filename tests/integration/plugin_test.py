@@ -196,6 +196,17 @@ def test_a_signal_gives_the_terminal_back(agent, number):
                _SECONDS, "the session is gone")
 
 
+def test_a_tty_without_stdin_leaves_the_terminal_alone(agent):
+    """As kubectl: else nobody would read what is typed, Ctrl-C least of all."""
+    terminal = Terminal(command(agent, "-t", "web", "--", "sh", "-c",
+                                "tty; echo ready; exec sleep 600"), environment(agent))
+    assert b"not a tty" in terminal.read_until(b"ready")
+    assert termios.tcgetattr(terminal.master)[3] & termios.ICANON
+    os.write(terminal.master, b"\x03")
+    terminal.read_until(b"interrupted by SIGINT")
+    assert terminal.end() == 130
+
+
 def test_a_tty_that_is_none_is_told(agent):
     result = run(agent, "-it", "web", "--", "sh", "-c", "tty; true")
     assert (result.returncode, result.stdout) == (0, b"not a tty\n")
