@@ -88,7 +88,8 @@ void AddOwnFlags(CLI::App* app, PluginOptions* options) {
   app->add_option("--workdir", options->working_directory, "directory to start in");
   app->add_option("--setuid", options->uid, "user number to run as");
   app->add_option("--setgid", options->gid, "group number to run as");
-  app->add_option("--agent", options->agent, "https://HOST[:PORT] of an agent: straight to it");
+  app->add_option("--agent", options->agent,
+                  "https://HOST[:PORT] of an agent: straight to it, with --agent-ca");
   app->add_option("--agent-ca", options->agent_ca, "file with the CA of that agent");
   app->add_option("--agent-namespace", options->agent_namespace, "namespace of the agents")
       ->capture_default_str();

@@ -24,6 +24,11 @@ struct Arguments {
 Result<Arguments> CheckArguments(const PluginOptions& options) {
   Arguments arguments;
   const Verb verb = options.verb.verb;
+  const bool asks = !options.verb.is_local() && verb != Verb::kComplete;
+  if (asks && !options.agent.empty() && options.agent_ca.empty()) {
+    return Fail(Code::kInvalidArgument,
+                "--agent needs --agent-ca: a file with the authority of that agent's certificate");
+  }
   if (verb == Verb::kCopy) {
     Result<CopyOperands> parsed = ParseCopyOperands(options.verb.source, options.verb.destination);
     if (!parsed) return Propagate(std::move(parsed.error()));

@@ -136,6 +136,15 @@ def test_nobody_listens(agent):
     assert b"connect to localhost port 1" in result.stderr
 
 
+def test_an_agent_without_its_authority(agent):
+    arguments = command(agent, "web", "--", "true")
+    del arguments[3:5]
+    result = subprocess.run(arguments, capture_output=True, timeout=_SECONDS,
+                            env=environment(agent), check=False)
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert b"--agent needs --agent-ca" in result.stderr
+
+
 def test_an_agent_with_another_certificate_is_not_talked_to(agent, tmp_path):
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x",
                     "-keyout", str(tmp_path / "k"), "-out", str(tmp_path / "c")],
