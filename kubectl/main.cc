@@ -23,8 +23,9 @@ int main(int argc, char** argv) {
     std::fputs(line.text.c_str(), line.exit_code == 0 ? stdout : stderr);
     return line.exit_code;
   }
-  // One thread runs it: Asio then spares most of its locks and wake-ups.
-  boost::asio::io_context loop(1);
+  // One thread runs it: Asio then spares most of its locks and wake-ups. It is never destroyed: it
+  // would wait for its resolver's thread, and nothing interrupts getaddrinfo(3).
+  static auto& loop = *new boost::asio::io_context(1);
   int exit_code = 1;
   boost::asio::co_spawn(loop, RunPlugin(line.options),
                         [&](const std::exception_ptr& thrown, int code) {

@@ -48,13 +48,38 @@ class SocketStream final : public ByteStream {
   Tcp::socket socket_;
 };
 
+/// What a name stands for. The resolver's thread fills it in, maybe when nobody waits any more.
+struct Resolution {
+  explicit Resolution(const asio::any_io_executor& executor)
+      : resolver(executor), ended(executor, asio::steady_timer::time_point::max()) {}
+
+  Tcp::resolver resolver;
+  asio::steady_timer ended;
+  boost::system::error_code error;
+  Tcp::resolver::results_type addresses;
+};
+
+/// As one that can be cancelled, which Asio's own cannot: nothing interrupts getaddrinfo(3), so it
+/// goes on by itself.
+asio::awaitable<std::shared_ptr<Resolution>> Resolve(std::string host, uint16_t port) {
+  auto resolution = std::make_shared<Resolution>(co_await asio::this_coro::executor);
+  resolution->error = asio::error::operation_aborted;
+  resolution->resolver.async_resolve(
+      host, std::to_string(port),
+      [resolution](const boost::system::error_code& error, Tcp::resolver::results_type addresses) {
+        resolution->error = error;
+        resolution->addresses = std::move(addresses);
+        resolution->ended.cancel();
+      });
+  (void)co_await resolution->ended.async_wait(kAwait);
+  co_return resolution;
+}
+
 asio::awaitable<boost::system::error_code> Connect(Tcp::socket* socket, const std::string& host,
                                                    uint16_t port) {
-  Tcp::resolver resolver(socket->get_executor());
-  auto [unresolved, addresses] =
-      co_await resolver.async_resolve(host, std::to_string(port), kAwait);
-  if (unresolved) co_return unresolved;
-  auto [error, endpoint] = co_await asio::async_connect(*socket, addresses, kAwait);
+  const std::shared_ptr<Resolution> resolution = co_await Resolve(host, port);
+  if (resolution->error) co_return resolution->error;
+  auto [error, endpoint] = co_await asio::async_connect(*socket, resolution->addresses, kAwait);
   co_return error;
 }
 

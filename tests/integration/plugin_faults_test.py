@@ -4,6 +4,8 @@ never is that a success, a hang, or a word about credentials."""
 import json
 import pathlib
 import subprocess
+import sys
+import time
 
 import pytest
 from api_stand_in import AGENTS, POD, ApiStandIn, Drop, agent_table, answer, status, upgrade
@@ -12,6 +14,7 @@ from port_forward import FIRST
 
 TOKEN = "a-token-that-nobody-may-see"
 SECONDS = 60
+NAME_SERVER = pathlib.Path(__file__).parent / "programs" / "silent_name_server.py"
 POD_PATH = "/api/v1/namespaces/default/pods/web"
 FORWARD_PATH = "/api/v1/namespaces/ns-debug/pods/agent-1/portforward"
 
@@ -35,7 +38,7 @@ def kubeconfig(folder: pathlib.Path, server: str, certificate: pathlib.Path, use
 
 def run(api: ApiStandIn, folder: pathlib.Path, *arguments: str, user: dict | None = None,
         server: str = "", **variables: str):
-    """The plugin's end."""
+    """The plugin's end, of a command in a pod."""
     file = kubeconfig(folder, server or f"https://localhost:{api.port}", api.certificate,
                       {"token": TOKEN} if user is None else user)
     done = end(folder, "--kubeconfig", file, *arguments, "web", "--", "true", **variables)
@@ -305,6 +308,17 @@ def test_an_agent_that_does_not_answer_a_verb(api, tmp_path, verb):
                str(api.certificate), "--token", TOKEN, "--request-timeout", "500ms", *verb)
     assert done.returncode == 246
     assert b"hint: ask again, with a longer --request-timeout" in done.stderr
+
+
+def test_a_name_server_that_does_not_answer(api, tmp_path):
+    file = kubeconfig(tmp_path, "https://api.example:6443", api.certificate, {"token": TOKEN})
+    begin = time.monotonic()
+    done = end(tmp_path, "--kubeconfig", file, "--request-timeout", "500ms", "web", "--", "true",
+               before=("unshare", "--mount", "--net", sys.executable, "-B", str(NAME_SERVER)))
+    assert done.returncode == 240, done.stderr
+    assert b"connect to api.example port 6443: no answer within 0.5 s" in done.stderr
+    # The resolver itself gives up much later.
+    assert time.monotonic() - begin < 20
 
 
 def test_the_machines_configuration_of_openssl_is_not_ours(api, tmp_path):
