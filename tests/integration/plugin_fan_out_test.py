@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import subprocess
 
 import pytest
@@ -167,6 +168,23 @@ def test_a_terminal_gets_colours(agent):
             text += screen.read(4096)
     assert b"\x1b[36mshop/web-1\x1b[0m x\r\n" in text
     assert b"\x1b[32mshop/web-2\x1b[0m x\r\n" in text
+
+
+def test_a_stdout_that_does_not_block_gets_all_of_it(agent):
+    """Whoever shares it has made it so, as Node.js does, and reads slowly."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    # More than a pipe holds.
+    with subprocess.Popen(**command(agent, "--all-pods", "-q", "--", "seq", "30000"),
+                          stdout=writer, stderr=subprocess.PIPE) as process:
+        wait_until(lambda: not select.select([], [writer], [], 0)[1], _SECONDS, "the pipe is full")
+        os.close(writer)
+        with os.fdopen(reader, "rb") as output:
+            lines = output.read().splitlines()
+        assert process.wait(_SECONDS) == 0, process.stderr.read()
+    for pod in PODS:
+        own = [line for line in lines if line.startswith(f"shop/{pod} ".encode())]
+        assert [int(line.split()[1]) for line in own] == list(range(1, 30001))
 
 
 def test_nobody_reads_any_more(agent):
