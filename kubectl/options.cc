@@ -79,7 +79,8 @@ void AddKubectlFlags(CLI::App* app, PluginOptions* options) {
 void AddOwnFlags(CLI::App* app, PluginOptions* options) {
   app->add_option("--profile", options->profile,
                   "general, baseline, restricted, netadmin or sysadmin");
-  app->add_option("--view", options->view, "toolbox or container");
+  app->add_option("--view", options->view,
+                  "toolbox or container; host, of a standalone agent only");
   app->add_option("--enter", options->enter, "namespaces to enter: net,pid,...");
   app->add_flag("--sandbox", options->sandbox, "the pod itself, when none of its containers runs");
   app->add_option("--timeout", options->timeout_seconds, "end the command after so many seconds");

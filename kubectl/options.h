@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "kubectl/agent_pod.h"
 #include "kubectl/kubeconfig/selection.h"
 #include "kubectl/verbs/verb_options.h"
 
@@ -39,7 +40,7 @@ struct PluginOptions {
   std::optional<uint32_t> gid;
   std::string agent;     ///< https://HOST[:PORT]: straight to it
   std::string agent_ca;  ///< file with the CA of that agent
-  std::string agent_namespace = "ns-debug";
+  std::string agent_namespace{kAgentNamespace};
   VerbOptions verb;
 };
 
