@@ -1,12 +1,12 @@
 #include "agent/audit/audit_line.h"
 
 #include <fmt/format.h>
-#include <string.h>
 #include <time.h>
 
 #include <nlohmann/json.hpp>
 
 #include "agent/audit/mask.h"
+#include "base/process.h"
 #include "base/text.h"
 
 namespace nsdebug {
@@ -20,15 +20,6 @@ using Json = nlohmann::ordered_json;
 // With `replace`, dump does not throw; what it would replace has been escaped before.
 std::string Dump(const Json& value) {
   return value.dump(-1, ' ', true, Json::error_handler_t::replace);
-}
-
-bool IsUtf8(const std::string& text) {
-  try {
-    (void)Json(text).dump();
-    return true;
-  } catch (const Json::exception&) {
-    return false;
-  }
 }
 
 std::string Shown(const std::string& text, size_t limit = kMaxAuditFieldBytes) {
@@ -96,11 +87,6 @@ Json Begin(std::string_view event, const AuditSubject& subject, AuditTime time) 
   Set(line, "view", subject.view);
   if (!subject.command.empty()) line["command"] = Command(subject.command);
   return line;
-}
-
-std::string SignalName(int signal) {
-  const char* name = ::sigabbrev_np(signal);
-  return name == nullptr ? std::to_string(signal) : fmt::format("SIG{}", name);
 }
 
 std::string End(Json line) {

@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <limits.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <exception>
 #include <utility>
@@ -51,29 +54,56 @@ Failure FailWithAdvice(std::string_view operation, const std::string& path, int 
   return failure;
 }
 
-/// Standard output may be a pipe that somebody made non-blocking.
-bool WaitUntilWritable(int fd) {
+using Clock = std::chrono::steady_clock;
+
+bool WaitUntilWritable(int fd, Clock::time_point deadline) {
   pollfd waited = {fd, POLLOUT, 0};
   int ready = 0;
   do {
-    ready = ::poll(&waited, 1, static_cast<int>(kAuditWriteTimeout.count()));
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    ready = ::poll(&waited, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
   } while (ready < 0 && errno == EINTR);
   return ready > 0;
 }
 
+/// Whether a write to it may wait for its reader.
+bool IsBlocking(int fd, mode_t mode) {
+  return !S_ISREG(mode) && !S_ISSOCK(mode) && (::fcntl(fd, F_GETFL) & O_NONBLOCK) == 0;
+}
+
+ssize_t WriteOnce(int fd, mode_t mode, std::string_view text) {
+  if (S_ISSOCK(mode)) return ::send(fd, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  // A pipe that can be written takes so much at once.
+  if (IsBlocking(fd, mode)) text = text.substr(0, PIPE_BUF);
+  return ::write(fd, text.data(), text.size());
+}
+
 /// Writes what is left of `text` and takes it off; returns the errno of the failure, or 0.
-int WriteSome(int fd, std::string_view& text) {
+int WriteSome(int fd, mode_t mode, std::string_view& text, Clock::time_point deadline) {
+  const bool is_blocking = IsBlocking(fd, mode);
   while (!text.empty()) {
-    const ssize_t count = ::write(fd, text.data(), text.size());
+    if (is_blocking && !WaitUntilWritable(fd, deadline)) return ETIMEDOUT;
+    const ssize_t count = WriteOnce(fd, mode, text);
     if (count >= 0) {
       text.remove_prefix(static_cast<size_t>(count));
     } else if (errno == EAGAIN) {
-      if (!WaitUntilWritable(fd)) return ETIMEDOUT;
+      if (!WaitUntilWritable(fd, deadline)) return ETIMEDOUT;
     } else if (errno != EINTR) {
       return errno;
     }
   }
   return 0;
+}
+
+/// A pipe of our own that never blocks, without the others noticing that write to it. Of a file a
+/// new description would start at its beginning, and a socket cannot be opened.
+UniqueFd OpenStandardOutput() {
+  struct stat status = {};
+  if (::fstat(STDOUT_FILENO, &status) == 0 && S_ISFIFO(status.st_mode)) {
+    UniqueFd own(::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+    if (own.valid()) return own;
+  }
+  return UniqueFd(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 }
 
 }  // namespace
@@ -134,7 +164,9 @@ Result<void> AuditLog::WriteLocked(std::string_view line) {
   // Half a line, of a disk that was full, must not spoil the next one.
   const std::string text = (has_torn_line_ ? "\n" : "") + std::string(line);
   std::string_view rest = text;
-  const int error_number = WriteSome(file_.get(), rest);
+  const auto patience = is_stuck_ ? std::chrono::milliseconds(0) : options_.write_timeout;
+  const int error_number = WriteSome(file_.get(), identity_.st_mode, rest, Clock::now() + patience);
+  is_stuck_ = error_number == ETIMEDOUT;
   if (error_number == 0) {
     has_torn_line_ = false;
     return {};
@@ -160,7 +192,7 @@ Result<void> AuditLog::OpenLocked() {
   const std::string& path = options_.config.path;
   UniqueFd opened;
   if (path == kStandardOutput) {
-    opened.Reset(::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+    opened = OpenStandardOutput();
   } else {
     // Not through a link, which another user may have put there. O_NONBLOCK: a pipe without a
     // reader would hold the agent here for ever; of files it changes nothing.

@@ -17,7 +17,8 @@
 
 namespace nsdebug {
 
-/// How long a line may wait for a reader of standard output that has fallen behind.
+/// How long a line may wait for a reader of standard output that has fallen behind. The lines
+/// behind one that has waited in vain do not wait, until one gets through.
 inline constexpr std::chrono::milliseconds kAuditWriteTimeout{5'000};
 
 /// The record of who was in what: one JSON line for each event, in one write(2) each.
@@ -33,6 +34,7 @@ class AuditLog {
     /// a lock. May be empty.
     std::function<void(const Error&)> on_failure;
     std::function<AuditTime()> now = [] { return std::chrono::system_clock::now(); };
+    std::chrono::milliseconds write_timeout = kAuditWriteTimeout;
   };
 
   /// Opens the file, or "-", so that a mistake shows when the agent starts. With fail_open, a file
@@ -62,6 +64,7 @@ class AuditLog {
   UniqueFd file_;               ///< under mutex_
   struct stat identity_ = {};   ///< of file_, under mutex_
   bool has_torn_line_ = false;  ///< the last line got in only in part; under mutex_
+  bool is_stuck_ = false;       ///< the last line waited in vain; under mutex_
 };
 
 }  // namespace nsdebug

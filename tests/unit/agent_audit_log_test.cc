@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,6 +129,7 @@ class AuditLogTest : public testing::Test {
     options.config = {path, fail_open};
     options.on_failure = [this](const Error& error) { failures_.push_back(error.message); };
     options.now = [] { return kTime; };
+    options.write_timeout = write_timeout_;
     return AuditLog::Open(std::move(options));
   }
 
@@ -146,6 +148,7 @@ class AuditLogTest : public testing::Test {
   std::string folder_;
   std::string path_;
   std::vector<std::string> failures_;
+  std::chrono::milliseconds write_timeout_ = kAuditWriteTimeout;
   const SessionOpened event_{Subject()};
 };
 
@@ -259,6 +262,47 @@ TEST_F(AuditLogTest, StandardOutputIsAnAddressToo) {
   EXPECT_EQ(written.error().message,
             "write audit log standard output: broken pipe: its reader is gone: restart what "
             "collects the log, then the agent");
+}
+
+// What the log does with a descriptor that would let a writer wait for ever.
+void FillAndRecover(AuditLog* log, const SessionOpened& event, int read_end) {
+  Result<void> written;
+  for (int line = 0; line < 100'000 && written; ++line) written = log->Write(event);
+  ASSERT_FALSE(written);
+  EXPECT_THAT(written.error().message, HasSubstr("its reader is stuck"));
+  // Whoever comes behind does not wait for as long once more.
+  const auto start = std::chrono::steady_clock::now();
+  constexpr int kMore = 20;
+  for (int line = 0; line < kMore; ++line) EXPECT_FALSE(log->Write(event));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, kMore * std::chrono::milliseconds(100));
+  std::vector<char> read(1 << 20);
+  ASSERT_GT(::read(read_end, read.data(), read.size()), 0);
+  EXPECT_TRUE(log->Write(event));
+}
+
+TEST_F(AuditLogTest, AReaderOfABlockingPipeThatIsStuckIsNotWaitedForForEver) {
+  write_timeout_ = std::chrono::milliseconds(100);
+  std::array<int, 2> fds{};
+  ASSERT_EQ(::pipe2(fds.data(), O_CLOEXEC), 0);
+  UniqueFd read_end(fds[0]);
+  UniqueFd write_end(fds[1]);
+  Result<std::unique_ptr<AuditLog>> log = Fail(Code::kInternal, "");
+  WithStandardOutput(write_end.get(), [&] { log = OpenLog("-"); });
+  ASSERT_TRUE(log);
+  FillAndRecover(log->get(), event_, read_end.get());
+  EXPECT_EQ(::fcntl(write_end.get(), F_GETFL) & O_NONBLOCK, 0) << "others write there too";
+}
+
+TEST_F(AuditLogTest, NeitherIsOneOfASocket) {
+  write_timeout_ = std::chrono::milliseconds(100);
+  std::array<int, 2> fds{};
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds.data()), 0);
+  UniqueFd read_end(fds[0]);
+  UniqueFd write_end(fds[1]);
+  Result<std::unique_ptr<AuditLog>> log = Fail(Code::kInternal, "");
+  WithStandardOutput(write_end.get(), [&] { log = OpenLog("-"); });
+  ASSERT_TRUE(log);
+  FillAndRecover(log->get(), event_, read_end.get());
 }
 
 TEST_F(AuditLogTest, LinesOfManyThreadsStayWhole) {
