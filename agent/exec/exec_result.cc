@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "base/base64.h"
 #include "base/process.h"
@@ -28,10 +29,29 @@ std::string_view WholeCharacters(std::string_view text) {
   return followers < wanted ? text.substr(0, text.size() - 1 - followers) : text;
 }
 
-void AddOutput(json* object, const std::string& name, std::string_view data, bool truncated) {
+/// What JSON text has more than its text.
+size_t EscapeBytes(std::string_view text) {
+  constexpr size_t kLongEscape = 5;  // u0000
+  size_t bytes = 0;
+  for (const char c : text) {
+    const bool is_short = c == '"' || c == '\\' || (c >= '\b' && c <= '\r' && c != '\v');
+    const bool is_long = static_cast<unsigned char>(c) < 0x20;
+    bytes += is_short ? 1 : is_long ? kLongEscape : 0;
+  }
+  return bytes;
+}
+
+bool IsText(std::string_view text) {
+  if (!IsUtf8(text)) return false;
+  const size_t escapes = EscapeBytes(text);
+  return escapes <= kMaxEscapeBytes || escapes <= text.size() / 2;
+}
+
+void AddOutput(json* object, const std::string& name, std::string data, bool truncated) {
   const std::string_view text = truncated ? WholeCharacters(data) : data;
-  if (IsUtf8(text)) {
-    (*object)[name] = text;
+  if (IsText(text)) {
+    data.resize(text.size());
+    (*object)[name] = std::move(data);
   } else {
     (*object)[name + "Base64"] = EncodeBase64(data);
   }
@@ -53,7 +73,7 @@ json TargetObject(const ExecResult::Where& target) {
 
 }  // namespace
 
-std::string EncodeExecResult(const ExecResult& result) {
+std::string EncodeExecResult(ExecResult result) {
   json object = {{"cause", result.cause},
                  {"durationMs", result.duration.count()},
                  {"target", TargetObject(result.target)}};
@@ -63,8 +83,8 @@ std::string EncodeExecResult(const ExecResult& result) {
   } else {
     object["exitCode"] = WEXITSTATUS(result.status);
   }
-  AddOutput(&object, "stdout", result.stdout_data, result.stdout_truncated);
-  AddOutput(&object, "stderr", result.stderr_data, result.stderr_truncated);
+  AddOutput(&object, "stdout", std::move(result.stdout_data), result.stdout_truncated);
+  AddOutput(&object, "stderr", std::move(result.stderr_data), result.stderr_truncated);
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

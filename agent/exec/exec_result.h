@@ -31,9 +31,14 @@ struct ExecResult {
   Where target;
 };
 
+/// What an output's characters that JSON has to escape may add to its size before it is no text.
+/// Enough for every small output, and for colours; many control characters would make six of each.
+inline constexpr size_t kMaxEscapeBytes = 64 << 10;
+
 /// As JSON. An output that is UTF-8 is the text "stdout", any other the key "stdoutBase64": exactly
 /// one of the two is there. What truncation left of a last character is dropped, so that it does
-/// not make bytes of a text.
-std::string EncodeExecResult(const ExecResult& result);
+/// not make bytes of a text. A text of which escapes would make more than half as much again, and
+/// more than kMaxEscapeBytes, counts as bytes too.
+std::string EncodeExecResult(ExecResult result);
 
 }  // namespace nsdebug

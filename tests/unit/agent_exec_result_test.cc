@@ -49,6 +49,18 @@ TEST(ExecResultTest, BytesThatAreNoTextAreBase64) {
   EXPECT_THAT(text, HasSubstr(R"("stderr":"nul \u0000 is text")"));
 }
 
+TEST(ExecResultTest, ATextThatEscapesWouldMakeMuchLargerIsBytes) {
+  ExecResult result = Example();
+  result.stdout_data = std::string(1 << 20, '\0');
+  std::string coloured;
+  while (coloured.size() < 1 << 20) coloured += "\x1b[31mred\x1b[0m \"and\" quoted\n";
+  result.stderr_data = coloured;
+  const std::string text = EncodeExecResult(result);
+  EXPECT_THAT(text, HasSubstr(R"("stdoutBase64":"AAAA)"));
+  EXPECT_THAT(text, HasSubstr(R"("stderr":"\u001b[31mred)"));
+  EXPECT_LT(text.size(), size_t{3} << 20);
+}
+
 TEST(ExecResultTest, TruncationInsideACharacterLeavesText) {
   const std::pair<std::string, std::string> cut[] = {
       {"a\xe2\x82", R"("stdout":"a")"},
