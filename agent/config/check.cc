@@ -71,6 +71,11 @@ class Checker {
         "a standalone agent asks no API server: remove it, or do not set standalone";
     if (!auth.api_server.url.empty()) Add("auth.apiServer.url", kNoApiServer);
     if (!auth.audiences.empty()) Add("auth.audiences", kNoApiServer);
+    if (!auth.client_ca_file.empty()) {
+      Add("auth.clientCAFile",
+          "a standalone agent knows its callers by static tokens and takes no client "
+          "certificates: remove it, or do not set standalone");
+    }
   }
 
   Problems Take() { return std::move(problems_); }

@@ -211,8 +211,8 @@ def test_the_agent_accepts_the_configuration(path, agent_program, tmp_path):
 
 
 def test_numbers_arrive_as_they_were_written():
-    config = helm.agent_config(helm.render({"config.server.maxBodyBytes": 8388608}))
-    assert "\n  maxBodyBytes: 8388608\n" in config
+    config = helm.agent_config(helm.render({"config.server.maxBodyBytes": 2097152}))
+    assert "\n  maxBodyBytes: 2097152\n" in config
 
 
 def test_helm_test_checks_the_configuration_of_the_agents():

@@ -247,8 +247,10 @@ TEST(CheckTest, StandaloneGoesWithStaticTokensAndWithoutAnApiServer) {
   EXPECT_THAT(CheckConfig(settings), IsEmpty());
   settings.config.auth.api_server.url = "https://api";
   settings.config.auth.audiences = {"a"};
+  settings.config.auth.client_ca_file = "/etc/ca.crt";
   EXPECT_THAT(CheckConfig(settings), ElementsAre(HasSubstr("auth.apiServer.url: a standalone"),
-                                                 HasSubstr("auth.audiences: a standalone")));
+                                                 HasSubstr("auth.audiences: a standalone"),
+                                                 HasSubstr("auth.clientCAFile: a standalone")));
 }
 
 TEST(CheckTest, TheSamePortOnTwoAddressesIsTwoListeners) {
