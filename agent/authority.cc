@@ -1,12 +1,15 @@
 #include "agent/authority.h"
 
+#include <mutex>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "agent/auth/access_review.h"
 #include "agent/auth/client_certificate.h"
 #include "agent/auth/static_tokens.h"
 #include "agent/auth/token_review.h"
+#include "base/log.h"
 
 namespace nsdebug {
 
@@ -31,10 +34,25 @@ class ClusterAuthority final : public Authority {
     if (!version) return Propagate(std::move(version.error()));
     Result<CertificatePool> pool = client_ca_->Pool();
     if (!pool) return Propagate(std::move(pool.error()));
+    ReportClientCa();
     return {};
   }
 
  private:
+  /// The last good authorities do for long, and so the agent is ready; but not for ever.
+  void ReportClientCa() {
+    const std::optional<Error> error = client_ca_->last_error();
+    std::string message = error ? error->message : "";
+    const std::scoped_lock lock(mutex_);
+    if (message == reported_) return;
+    if (error) {
+      Log(LogLevel::kWarning, "the old client authorities stay", {{"error", message}});
+    } else {
+      Log(LogLevel::kInfo, "client authorities read again");
+    }
+    reported_ = std::move(message);
+  }
+
   static std::unique_ptr<ClientCa> MakeClientCa(ApiServer& api_server, const AuthConfig& config) {
     if (config.client_ca_file.empty()) return std::make_unique<ClientCaConfigMap>(api_server);
     return std::make_unique<ClientCaFile>(config.client_ca_file);
@@ -46,6 +64,8 @@ class ClusterAuthority final : public Authority {
   TokenReview tokens_;
   Authentication authentication_;
   AccessReview authorizer_;
+  std::mutex mutex_;
+  std::string reported_;  // guarded by mutex_
 };
 
 class FileAuthority final : public Authority {

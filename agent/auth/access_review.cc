@@ -94,6 +94,16 @@ Result<void> AccessReview::Authorize(const Identity& identity, const Attributes&
   return {};
 }
 
+std::optional<Result<void>> AccessReview::AuthorizeHere(const Identity& identity,
+                                                        const Attributes& attributes) {
+  Result<std::string> key = digest_.Of(EncodeQuestion(identity, attributes));
+  if (!key) return std::nullopt;
+  std::optional<Decision> kept = cache_.Kept(*key);
+  if (!kept) return std::nullopt;
+  if (!kept->is_allowed) return Denied(identity, attributes, kept->reason);
+  return Result<void>();
+}
+
 Result<AccessReview::Cache::Answer> AccessReview::Ask(const Identity& identity,
                                                       const Attributes& attributes) {
   // The API server refuses a review without a user; one without a verb or resource would be an

@@ -33,6 +33,8 @@ class AccessReview : public Authorizer {
   AccessReview(ApiServer& api_server, Options options, Cache::Now now = Cache::Clock::now);
 
   Result<void> Authorize(const Identity& identity, const Attributes& attributes) override;
+  std::optional<Result<void>> AuthorizeHere(const Identity& identity,
+                                            const Attributes& attributes) override;
 
  private:
   Result<Cache::Answer> Ask(const Identity& identity, const Attributes& attributes);

@@ -18,6 +18,8 @@ class Authentication : public Authenticator {
   /// Never nullopt: kUnauthenticated when no authenticator knew the caller, with what each of them
   /// said. When one of them could not find out, its code, since another try may succeed.
   Result<std::optional<Identity>> Authenticate(const Credentials& credentials) override;
+  std::optional<Result<std::optional<Identity>>> AuthenticateHere(
+      const Credentials& credentials) override;
 
  private:
   const std::vector<std::reference_wrapper<Authenticator>> in_order_;

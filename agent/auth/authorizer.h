@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "agent/auth/identity.h"
@@ -16,6 +17,10 @@ class Authorizer {
   /// namespace) and who lacks it; kUnavailable, kDeadlineExceeded: could not be found out, which is
   /// never a yes.
   virtual Result<void> Authorize(const Identity& identity, const Attributes& attributes) = 0;
+
+  /// What Authorize() says when that takes no call of an API server. nullopt: it takes one.
+  virtual std::optional<Result<void>> AuthorizeHere(const Identity& identity,
+                                                    const Attributes& attributes) = 0;
 };
 
 }  // namespace nsdebug

@@ -75,6 +75,12 @@ Result<CertificatePool> ClientCaFile::Pool() {
   return pool;
 }
 
+std::optional<Error> ClientCaFile::last_error() const {
+  std::optional<Error> error = file_.last_error();
+  if (error) error->message = fmt::format("client CA file {}: {}", file_.path(), error->message);
+  return error;
+}
+
 ClientCaConfigMap::ClientCaConfigMap(ApiServer& api_server, Intervals intervals)
     : api_server_(api_server),
       intervals_(intervals),

@@ -40,6 +40,10 @@ class ClientCa {
 
   /// The last good pool. kUnavailable: there was none yet.
   virtual Result<CertificatePool> Pool() = 0;
+
+  /// Why the last reading failed, and a pool that was good goes on being used; nullopt when it did
+  /// not. For the log.
+  virtual std::optional<Error> last_error() const = 0;
 };
 
 /// A file, read again when it changed.
@@ -49,6 +53,7 @@ class ClientCaFile : public ClientCa {
                         std::chrono::milliseconds check_interval = kFileCheckInterval);
 
   Result<CertificatePool> Pool() override;
+  std::optional<Error> last_error() const override;
 
  private:
   ReloadedFile<CertificatePool> file_;
@@ -76,8 +81,7 @@ class ClientCaConfigMap : public ClientCa {
   /// good.
   Result<CertificatePool> Pool() override;
 
-  /// Why the last reading failed; nullopt when it did not. For logs and readiness.
-  std::optional<Error> last_error() const;
+  std::optional<Error> last_error() const override;
 
  private:
   void Run();

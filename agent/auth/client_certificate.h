@@ -22,6 +22,10 @@ class ClientCertificate : public Authenticator {
   explicit ClientCertificate(ClientCa& client_ca) : client_ca_(client_ca) {}
 
   Result<std::optional<Identity>> Authenticate(const Credentials& credentials) override;
+  std::optional<Result<std::optional<Identity>>> AuthenticateHere(
+      const Credentials& credentials) override {
+    return Authenticate(credentials);
+  }
 
  private:
   ClientCa& client_ca_;

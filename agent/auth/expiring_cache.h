@@ -64,6 +64,12 @@ class ExpiringCache {
     return *question->outcome;
   }
 
+  /// The answer that is kept for `key`. Waits for nobody.
+  std::optional<Value> Kept(const std::string& key) {
+    std::lock_guard lock(mutex_);
+    return Find(key);
+  }
+
   size_t size() const {
     std::lock_guard lock(mutex_);
     return entries_.size();

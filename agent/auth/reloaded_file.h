@@ -64,13 +64,19 @@ class ReloadedFile {
 
   const std::string& path() const { return path_; }
 
+  /// Why the last reading failed; nullopt when it did not.
+  std::optional<Error> last_error() const {
+    std::lock_guard lock(mutex_);
+    return last_error_;
+  }
+
   Result<Value> Get() {
     std::lock_guard lock(mutex_);
     auto now = std::chrono::steady_clock::now();
     if (next_check_ && now < *next_check_) return current_;
     next_check_ = now + check_interval_;
     // A fault is looked at again each time: what caused it may not show in the stamp.
-    if (current_ && StampOf(path_) == stamp_) return current_;
+    if (current_ && !last_error_ && StampOf(path_) == stamp_) return current_;
     Reload();
     return current_;
   }
@@ -79,6 +85,7 @@ class ReloadedFile {
   void Reload() {
     Result<FileContent> content = ReadFileContent(path_, max_bytes_);
     Result<Value> next = content ? parse_(*content) : Propagate(content.error());
+    last_error_ = next ? std::nullopt : std::optional(next.error());
     if (!next && current_ && on_fault_ == OnFault::kKeepLastGood) return;
     stamp_ = content ? std::optional(content->stamp) : std::nullopt;
     current_ = std::move(next);
@@ -89,9 +96,10 @@ class ReloadedFile {
   const OnFault on_fault_;
   const Parse parse_;
   const std::chrono::milliseconds check_interval_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::optional<std::chrono::steady_clock::time_point> next_check_;   // guarded by mutex_
   std::optional<FileStamp> stamp_;                                    // guarded by mutex_
+  std::optional<Error> last_error_;                                   // guarded by mutex_
   Result<Value> current_ = Fail(Code::kUnavailable, "not read yet");  // guarded by mutex_
 };
 

@@ -56,9 +56,17 @@ class StaticTokens : public Authenticator, public Authorizer {
 
   /// kUnavailable: the file has a fault.
   Result<std::optional<Identity>> Authenticate(const Credentials& credentials) override;
+  std::optional<Result<std::optional<Identity>>> AuthenticateHere(
+      const Credentials& credentials) override {
+    return Authenticate(credentials);
+  }
 
   /// By the rules of the user of that name, however it was authenticated.
   Result<void> Authorize(const Identity& identity, const Attributes& attributes) override;
+  std::optional<Result<void>> AuthorizeHere(const Identity& identity,
+                                            const Attributes& attributes) override {
+    return Authorize(identity, attributes);
+  }
 
  private:
   // Shared by the file, which replaces it, and by the questions that are under way.

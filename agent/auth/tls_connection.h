@@ -43,7 +43,7 @@ class TlsConnection {
   bool IsQuiet();
 
   /// Bytes read or written, 0 at the end of the stream, -1 at the deadline or for a broken
-  /// connection; HasExpired() tells which.
+  /// connection; has_expired() tells which.
   ssize_t Read(char* data, size_t size, Clock::time_point deadline);
   ssize_t Write(const char* data, size_t size, Clock::time_point deadline);
   bool has_expired() const { return has_expired_; }

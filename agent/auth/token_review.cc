@@ -101,11 +101,27 @@ Result<std::optional<Identity>> TokenReview::Authenticate(const Credentials& cre
   Result<Verdict> verdict =
       cache_.Get(*key, api_server_.call_timeout(), [&] { return Ask(token); });
   if (!verdict) return Propagate(ReviewFailed(verdict.error()).value(), kOperation);
-  if (!verdict->is_authenticated) {
+  return OfVerdict(*std::move(verdict));
+}
+
+std::optional<Result<std::optional<Identity>>> TokenReview::AuthenticateHere(
+    const Credentials& credentials) {
+  const std::string& token = credentials.bearer_token;
+  // Those take no question.
+  if (token.empty() || !IsTokenText(token)) return Authenticate(credentials);
+  Result<std::string> key = digest_.Of(token);
+  if (!key) return std::nullopt;
+  std::optional<Verdict> kept = cache_.Kept(*key);
+  if (!kept) return std::nullopt;
+  return OfVerdict(*std::move(kept));
+}
+
+Result<std::optional<Identity>> TokenReview::OfVerdict(Verdict verdict) {
+  if (!verdict.is_authenticated) {
     return Fail(Code::kUnauthenticated,
-                WithReason("bearer token: the API server does not accept it", verdict->reason));
+                WithReason("bearer token: the API server does not accept it", verdict.reason));
   }
-  return std::move(verdict->identity);
+  return std::move(verdict.identity);
 }
 
 Result<TokenReview::Cache::Answer> TokenReview::Ask(const std::string& token) {

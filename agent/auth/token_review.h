@@ -38,8 +38,11 @@ class TokenReview : public Authenticator {
   TokenReview(ApiServer& api_server, Options options, Cache::Now now = Cache::Clock::now);
 
   Result<std::optional<Identity>> Authenticate(const Credentials& credentials) override;
+  std::optional<Result<std::optional<Identity>>> AuthenticateHere(
+      const Credentials& credentials) override;
 
  private:
+  static Result<std::optional<Identity>> OfVerdict(Verdict verdict);
   Result<Cache::Answer> Ask(const std::string& token);
 
   ApiServer& api_server_;

@@ -133,6 +133,23 @@ TEST_F(AccessReviewTest, KeepsDecisionsForTheirTimes) {
   EXPECT_FALSE(Ask());
 }
 
+TEST_F(AccessReviewTest, KnowsWithoutAQuestionWhatItKeeps) {
+  EXPECT_FALSE(Ask());
+  ASSERT_TRUE(review_->AuthorizeHere(kAlice, kExec));
+  EXPECT_TRUE(*review_->AuthorizeHere(kAlice, kExec));
+  Attributes other = kExec;
+  other.name = "other";
+  EXPECT_FALSE(review_->AuthorizeHere(kAlice, other));
+  Answer(kNo);
+  const std::optional<Error> denied = Ask(kAlice, other);
+  const auto known = review_->AuthorizeHere(kAlice, other);
+  ASSERT_TRUE(denied && known && !*known);
+  EXPECT_EQ(known->error().message, denied->message);
+  now_ = options_.allowed_ttl;
+  EXPECT_FALSE(review_->AuthorizeHere(kAlice, kExec));
+  EXPECT_EQ(asked(), 2u);
+}
+
 TEST_F(AccessReviewTest, KeepsABoundedNumberOfDecisions) {
   options_.max_cached_decisions = 2;
   for (const char* name : {"a", "b", "a", "c", "a", "b"}) {

@@ -17,7 +17,12 @@ class FixedAuthenticator : public Authenticator {
     ++asked;
     return answer;
   }
+  std::optional<Result<std::optional<Identity>>> AuthenticateHere(
+      const Credentials& /*credentials*/) override {
+    return here;
+  }
   Result<std::optional<Identity>> answer = std::nullopt;
+  std::optional<Result<std::optional<Identity>>> here;
   int asked = 0;
 };
 
@@ -42,6 +47,25 @@ TEST_F(AuthenticationTest, TheFirstThatKnowsTheCallerDecides) {
   EXPECT_EQ(token_.asked, 0);
   certificate_.answer = std::nullopt;
   EXPECT_EQ((*Authenticate())->user, "bob");
+}
+
+TEST_F(AuthenticationTest, WithoutAQuestionOnlyWhatNoOtherWouldDecideIsKnown) {
+  Authentication authentication({certificate_, token_});
+  const auto known = [&] { return authentication.AuthenticateHere({}); };
+  token_.here = User("bob");
+  EXPECT_FALSE(known()) << "the certificate goes first, and is not known";
+  certificate_.here = Fail(Code::kUnauthenticated, "expired");
+  EXPECT_EQ((**known())->user, "bob");
+  certificate_.here = User("alice");
+  token_.here.reset();
+  EXPECT_EQ((**known())->user, "alice");
+  certificate_.here = std::nullopt;
+  EXPECT_FALSE(known());
+  certificate_.here.emplace(std::nullopt);
+  EXPECT_FALSE(known());
+  token_.here.emplace(Fail(Code::kUnauthenticated, "bad"));
+  ASSERT_TRUE(known());
+  EXPECT_EQ(known()->error().message, "bad");
 }
 
 TEST_F(AuthenticationTest, ABadCertificateDoesNotSpoilAGoodToken) {

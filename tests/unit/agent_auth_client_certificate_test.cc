@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <openssl/asn1.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ using testing::HasSubstr;
 class FixedClientCa : public ClientCa {
  public:
   Result<CertificatePool> Pool() override { return pool; }
+  std::optional<Error> last_error() const override { return std::nullopt; }
   Result<CertificatePool> pool = Fail(Code::kUnavailable, "not read yet");
 };
 

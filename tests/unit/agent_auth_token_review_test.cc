@@ -66,6 +66,26 @@ class TokenReviewTest : public testing::Test {
   std::optional<TokenReview> review_;
 };
 
+TEST_F(TokenReviewTest, KnowsWithoutAQuestionWhatItKeeps) {
+  const auto known = [this](const std::string& token) {
+    return review_->AuthenticateHere({.certificates = {}, .bearer_token = token});
+  };
+  Answer(kAlice);
+  ASSERT_TRUE(Review());
+  EXPECT_EQ((**known("token-of-alice"))->user, "alice");
+  EXPECT_FALSE(known("another"));
+  Answer(kNobody);
+  const Error refused = ReviewFails("another");
+  ASSERT_TRUE(known("another"));
+  EXPECT_EQ(known("another")->error().message, refused.message);
+  // These take no question anyway.
+  EXPECT_EQ(known("two words")->error().code, Code::kUnauthenticated);
+  EXPECT_FALSE(**known(""));
+  now_ = options_.token_ttl;
+  EXPECT_FALSE(known("token-of-alice"));
+  EXPECT_EQ(asked(), 2u);
+}
+
 TEST_F(TokenReviewTest, FindsOutWhoItIs) {
   auto identity = Review("abc.def");
   ASSERT_TRUE(identity && *identity) << identity.error().message;
