@@ -173,7 +173,7 @@ void Session::Take(Message message) {
       if (asked_) end_.cause = *asked_;
       return;
     case SessionEvent::Kind::kExecuted:
-      setup_time_ = Clock::now() - made_;
+      setup_time_ = Clock::now() - process_.started();
       return;
     case SessionEvent::Kind::kStarted:
       return;

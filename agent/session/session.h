@@ -46,7 +46,7 @@ class Session : public std::enable_shared_from_this<Session> {
   uint64_t bytes_in() const { return bytes_in_; }
   uint64_t bytes_out() const { return bytes_out_; }
 
-  /// From here to the command's execution; nullopt before that.
+  /// From the start of ns-enter to the command's execution; nullopt before that.
   std::optional<std::chrono::nanoseconds> setup_time() const { return setup_time_; }
 
  private:
@@ -89,7 +89,6 @@ class Session : public std::enable_shared_from_this<Session> {
   Stream stderr_;
 
   SessionEnd end_;
-  const Clock::time_point made_ = Clock::now();
   std::optional<std::chrono::nanoseconds> setup_time_;
   bool told_ = false;              ///< `end_` is ns-enter's word
   std::optional<EndCause> asked_;  ///< why we ended it, when we did

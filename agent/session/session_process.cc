@@ -124,11 +124,13 @@ Result<SessionProcess> SessionProcess::Start(const std::string& program, const S
 
   SpawnActions spawn;
   spawn.Prepare(*streams, sockets->second.get());
+  const auto started = std::chrono::steady_clock::now();
   Result<pid_t> pid = Spawn(program, spawn);
   if (!pid) return Propagate(std::move(pid.error()));
 
   SessionProcess process;
   process.pid_ = *pid;
+  process.started_ = started;
   process.events = std::move(sockets->first);
   process.stdin_fd = std::move(streams->own[0]);
   process.stdout_fd = std::move(streams->own[1]);
@@ -148,6 +150,7 @@ SessionProcess& SessionProcess::operator=(SessionProcess&& other) noexcept {
   Reap();
   pid_ = std::exchange(other.pid_, -1);
   pidfd_ = std::move(other.pidfd_);
+  started_ = other.started_;
   events = std::move(other.events);
   stdin_fd = std::move(other.stdin_fd);
   stdout_fd = std::move(other.stdout_fd);

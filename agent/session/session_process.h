@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <string>
 
 #include "base/error.h"
@@ -39,6 +40,9 @@ class SessionProcess {
   /// Readable when ns-enter has ended, and the destructor will not have to wait.
   int pidfd() const { return pidfd_.get(); }
 
+  /// When ns-enter was started.
+  std::chrono::steady_clock::time_point started() const { return started_; }
+
   /// Asks the session to end: SIGTERM to the command, SIGKILL to all of it a moment later.
   void Terminate() const;
 
@@ -54,6 +58,7 @@ class SessionProcess {
 
   pid_t pid_ = -1;
   UniqueFd pidfd_;
+  std::chrono::steady_clock::time_point started_;
 };
 
 }  // namespace nsdebug

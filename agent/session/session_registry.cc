@@ -81,11 +81,6 @@ bool SessionRegistry::WaitUntilEmpty(std::chrono::milliseconds time) {
   return closed_.wait_for(lock, time, [this] { return entries_.empty(); });
 }
 
-size_t SessionRegistry::count() const {
-  const std::scoped_lock lock(mutex_);
-  return entries_.size();
-}
-
 void SessionRegistry::Close(const std::string& id) {
   // Destroyed outside the lock: that may wait for a process.
   Entry entry;

@@ -74,8 +74,6 @@ class SessionRegistry {
   /// Waits until no session is left, for at most `time`. Tells whether that is so.
   bool WaitUntilEmpty(std::chrono::milliseconds time);
 
-  size_t count() const;
-
  private:
   struct Entry {
     std::string user;
