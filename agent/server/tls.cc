@@ -4,7 +4,6 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-#include <sys/stat.h>
 
 #include <utility>
 
@@ -63,13 +62,6 @@ std::chrono::system_clock::time_point NotAfter(SSL_CTX* context) {
   return std::chrono::system_clock::from_time_t(::timegm(&when));
 }
 
-std::string FileSignature(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0) return "none";
-  return fmt::format("{}:{}:{}.{}", info.st_dev, info.st_ino, info.st_mtim.tv_sec,
-                     info.st_mtim.tv_nsec);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<TlsCertificate>> TlsCertificate::Load(std::string certificate_file,
@@ -83,15 +75,15 @@ Result<std::unique_ptr<TlsCertificate>> TlsCertificate::Load(std::string certifi
   return certificate;
 }
 
-std::string TlsCertificate::Signature() const {
-  return FileSignature(certificate_file_) + ' ' + FileSignature(key_file_);
+TlsCertificate::Stamps TlsCertificate::Signature() const {
+  return {StampOf(certificate_file_), StampOf(key_file_)};
 }
 
 /// Called with the mutex held.
 Result<void> TlsCertificate::Reload() {
   looked_ = std::chrono::steady_clock::now();
   // Taken before reading: a change during it is seen by the next look.
-  signature_ = Signature();
+  const Stamps signature = Signature();
   std::shared_ptr<SSL_CTX> context(::SSL_CTX_new(::TLS_server_method()), &::SSL_CTX_free);
   if (!context) return Fail(Code::kUnavailable, fmt::format("set TLS up: {}", LastReason()));
   SSL_CTX* native = context.get();
@@ -108,6 +100,7 @@ Result<void> TlsCertificate::Reload() {
     return Fail(Code::kInvalidArgument, fmt::format("the TLS key {} is not that of {}: {}",
                                                     key_file_, certificate_file_, LastReason()));
   }
+  signature_ = signature;
   not_after_ = NotAfter(native);
   context_ = std::move(context);
   return {};
@@ -118,8 +111,11 @@ std::shared_ptr<SSL_CTX> TlsCertificate::Current() {
   if (std::chrono::steady_clock::now() >= looked_ + kLookInterval) {
     looked_ = std::chrono::steady_clock::now();
     if (Signature() != signature_) {
-      // Half of a rotation: the other half changes the signature again.
-      if (Result<void> loaded = Reload(); !loaded) warning_ = std::move(loaded.error().message);
+      // Half of a rotation, or what does not show in the signature: it is tried again.
+      Result<void> loaded = Reload();
+      std::string fault = loaded ? "" : std::move(loaded.error().message);
+      if (fault != fault_) warning_ = fault;
+      fault_ = std::move(fault);
     }
   }
   return context_;

@@ -3,9 +3,11 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
+#include "agent/auth/reloaded_file.h"
 #include "base/error.h"
 
 struct ssl_ctx_st;
@@ -26,7 +28,7 @@ class TlsCertificate {
   /// The context for a connection that is accepted now.
   std::shared_ptr<ssl_ctx_st> Current();
 
-  /// Why the changed files could not be used, once for each change; empty otherwise.
+  /// Why the changed files could not be used, once for each reason; empty otherwise.
   std::string TakeWarning();
 
   /// Until when the certificate is valid.
@@ -36,14 +38,17 @@ class TlsCertificate {
   TlsCertificate(std::string certificate_file, std::string key_file)
       : certificate_file_(std::move(certificate_file)), key_file_(std::move(key_file)) {}
 
-  std::string Signature() const;
+  using Stamps = std::pair<std::optional<FileStamp>, std::optional<FileStamp>>;
+
+  Stamps Signature() const;
   Result<void> Reload();
 
   const std::string certificate_file_;
   const std::string key_file_;
   mutable std::mutex mutex_;
   std::shared_ptr<ssl_ctx_st> context_;              // guarded by mutex_
-  std::string signature_;                            // guarded by mutex_
+  Stamps signature_;                                 // of context_; guarded by mutex_
+  std::string fault_;                                // of the last try; guarded by mutex_
   std::chrono::steady_clock::time_point looked_;     // guarded by mutex_
   std::chrono::system_clock::time_point not_after_;  // guarded by mutex_
   std::string warning_;                              // guarded by mutex_
