@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <limits>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "agent/server/api.h"
 #include "agent/server/health.h"
 #include "agent/server/listener.h"
+#include "agent/server/request_count.h"
 #include "agent/server/status_response.h"
 #include "agent/server/tls.h"
 #include "base/io.h"
@@ -26,17 +28,24 @@ namespace {
 
 // Calls of the API server that are under way: as many as it has connections for.
 constexpr size_t kApiThreads = kMaxApiConnections;
-// Calls of the runtime, and writes of the audit log.
+// What is known about callers without it: signatures to verify, caches and files to look into.
+constexpr size_t kHereThreads = 2;
+// Calls of the runtime.
 constexpr size_t kNodeThreads = 4;
 // With 10 s for each of them the last one would wait for minutes.
 constexpr size_t kMaxCalls = 512;
 
-// Whoever reaches the health port may ask, so its questions must not wait in the sessions' way, and
-// not for one another.
-constexpr size_t kMaxHealthCalls = 2;
+// No line of the audit log is dropped because there are many: as many wait as there are requests.
+constexpr size_t kMaxAuditCalls = std::numeric_limits<size_t>::max();
 
 // Probes come from one kubelet and Prometheus; the port is reachable from the pod network.
-constexpr uint64_t kMaxHealthConnections = 64;
+constexpr size_t kMaxHealthConnections = 64;
+// While those that were dropped for newer ones go.
+constexpr uint64_t kMaxHealthSockets = 4 * kMaxHealthConnections;
+
+// Whoever reaches the health port may ask; the runtime and the API server are asked for him no more
+// often than this.
+constexpr std::chrono::seconds kReadinessInterval{1};
 
 cri::ClientOptions RuntimeOptions(const RuntimeConfig& config) {
   cri::ClientOptions options;
@@ -51,14 +60,17 @@ ConnectionLimits LimitsOf(const ServerConfig& config) {
 
 }  // namespace
 
-/// In the order in which they need one another: the last is destroyed first.
+/// In the order in which they need one another: the last is destroyed first. With the loop go the
+/// connections that are left, which use all that is before it.
 class Agent::Parts {
  public:
   explicit Parts(const Config& config)
       : config_(config),
+        here_pool_(kHereThreads, kMaxCalls),
         api_pool_(kApiThreads, kMaxCalls),
         node_pool_(kNodeThreads, kMaxCalls),
-        health_pool_(1, kMaxHealthCalls),
+        audit_pool_(1, kMaxAuditCalls),
+        health_pool_(1, kMaxHealthSockets),
         runtime_(config_.runtime.endpoint, RuntimeOptions(config_.runtime)),
         sessions_({config_.session.max_sessions, config_.session.max_sessions_per_user}),
         rate_limit_(config_.server.requests_per_second, config_.server.request_burst),
@@ -83,23 +95,30 @@ class Agent::Parts {
 
   void Start() {
     api_->Start([this](asio::ip::tcp::socket socket) { return ServeApi(std::move(socket)); });
-    health_->Start([this](asio::ip::tcp::socket socket) {
-      return ServeHealth(std::move(socket), health_answers_);
-    });
+    health_->Start(
+        [this](asio::ip::tcp::socket socket) { return health_server_->Serve(std::move(socket)); });
     for (uint64_t i = 0; i < config_.server.threads; ++i) {
       threads_.emplace_back([this] { loop_.run(); });
     }
   }
 
   bool Stop() {
+    const auto end = std::chrono::steady_clock::now() + config_.server.stop_grace;
     api_->Stop();
+    requests_.Stop();
     sessions_.Stop();
-    const bool ended = sessions_.WaitUntilEmpty(config_.server.stop_grace);
+    const bool ended =
+        sessions_.WaitUntilEmpty(config_.server.stop_grace) && requests_.WaitUntilNone(end);
     health_->Stop();
     loop_.stop();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
-    return ended;
+    if (!ended) return false;
+    // What runs there uses all the parts too.
+    for (BlockingPool* pool : {&here_pool_, &api_pool_, &node_pool_, &audit_pool_, &health_pool_}) {
+      pool->Stop();
+    }
+    return true;
   }
 
   void ReopenAudit() {
@@ -130,24 +149,27 @@ class Agent::Parts {
 
   void MakeRouter() {
     access_ = std::make_unique<AccessControl>(authority_->authenticator(), authority_->authorizer(),
-                                              &api_pool_);
-    exec_ = std::make_unique<ExecHandler>(ExecHandler::Parts{
-        &config_, access_.get(), &node_pool_, &runtime_, &sessions_, audit_.get(), &metrics_});
-    pods_ = std::make_unique<PodsHandler>(&runtime_, &node_pool_, config_.node_name);
+                                              &here_pool_, &api_pool_);
+    exec_ = std::make_unique<ExecHandler>(ExecHandler::Parts{&config_, access_.get(), &node_pool_,
+                                                             &audit_pool_, &runtime_, &sessions_,
+                                                             audit_.get(), &metrics_});
+    pods_ = std::make_unique<PodsHandler>(&runtime_, &node_pool_, &metrics_, config_.node_name);
     sessions_handler_ = std::make_unique<SessionsHandler>(&sessions_);
-    router_ =
-        std::make_unique<Router>(Router::Parts{access_.get(), &rate_limit_, &node_pool_, &metrics_,
-                                               audit_.get(), config_.node_name},
-                                 MakeHandlers(exec_.get(), pods_.get(), sessions_handler_.get()));
+    router_ = std::make_unique<Router>(
+        Router::Parts{access_.get(), &rate_limit_, &requests_, &audit_pool_, &metrics_,
+                      audit_.get(), config_.node_name},
+        MakeHandlers(exec_.get(), pods_.get(), sessions_handler_.get()));
     handle_ = [this](Request* request, Exchange* exchange) {
       return router_->Handle(request, exchange);
     };
-    health_answers_ = {[this]() -> asio::awaitable<std::string> {
-                         const Result<std::string> missing =
-                             co_await health_pool_.Run([this] { return CheckReadiness(); });
-                         co_return missing ? *missing : missing.error().message;
-                       },
-                       [this] { return metrics_.Text(); }};
+    count_refusal_ = [this](int status) { metrics_.CountRequest("none", "any", status); };
+    const auto readiness = [this]() -> asio::awaitable<std::string> {
+      const Result<std::string> missing =
+          co_await health_pool_.Run([this] { return CheckReadiness(); });
+      co_return missing ? *missing : missing.error().message;
+    };
+    health_server_ = std::make_unique<HealthServer>(
+        HealthAnswers{readiness, [this] { return metrics_.Text(); }}, kMaxHealthConnections);
   }
 
   Result<void> Bind() {
@@ -156,7 +178,7 @@ class Agent::Parts {
     if (!api) return Propagate(std::move(api.error()));
     api_ = std::move(*api);
     Result<std::shared_ptr<Listener>> health =
-        Listener::Bind(&loop_, config_.health.address, config_.health.port, kMaxHealthConnections);
+        Listener::Bind(&loop_, config_.health.address, config_.health.port, kMaxHealthSockets);
     if (!health) return Propagate(std::move(health.error()));
     health_ = std::move(*health);
     return {};
@@ -167,24 +189,29 @@ class Agent::Parts {
     if (const std::string warning = certificate_->TakeWarning(); !warning.empty()) {
       Log(LogLevel::kError, "the old TLS certificate stays", {{"error", warning}});
     }
-    return ServeConnection(std::move(socket), std::move(tls), limits_, handle_);
+    return ServeConnection(std::move(socket), std::move(tls), limits_, handle_, count_refusal_);
   }
 
   /// Missing(), told in the log whenever it changes: kubelet asks, and shows no answer to anybody.
+  /// Many askers, one after the other on the pool's only thread, get one answer.
   Result<std::string> CheckReadiness() {
-    Result<std::string> missing = Missing();
-    if (!missing || last_missing_ == *missing) return missing;
-    last_missing_ = *missing;
-    if (missing->empty()) {
+    if (last_missing_ && std::chrono::steady_clock::now() < checked_ + kReadinessInterval) {
+      return *last_missing_;
+    }
+    const std::string missing = Missing();
+    checked_ = std::chrono::steady_clock::now();
+    if (last_missing_ == missing) return missing;
+    last_missing_ = missing;
+    if (missing.empty()) {
       Log(LogLevel::kInfo, "ready");
     } else {
-      Log(LogLevel::kWarning, "not ready", {{"missing", *missing}});
+      Log(LogLevel::kWarning, "not ready", {{"missing", missing}});
     }
     return missing;
   }
 
   /// What keeps the agent from serving, one line each.
-  Result<std::string> Missing() {
+  std::string Missing() {
     std::string missing;
     if (Result<cri::Version> version = runtime_.GetVersion(); !version) {
       missing += "container runtime: " + version.error().message + '\n';
@@ -199,10 +226,12 @@ class Agent::Parts {
   }
 
   const Config config_;
-  asio::io_context loop_;
+  BlockingPool here_pool_;
   BlockingPool api_pool_;
   BlockingPool node_pool_;
+  BlockingPool audit_pool_;
   BlockingPool health_pool_;
+  RequestCount requests_;
   NodeRuntime runtime_;
   Metrics metrics_;
   SessionRegistry sessions_;
@@ -217,8 +246,12 @@ class Agent::Parts {
   std::unique_ptr<SessionsHandler> sessions_handler_;
   std::unique_ptr<Router> router_;
   RequestHandler handle_;
-  HealthAnswers health_answers_;
-  std::optional<std::string> last_missing_;  ///< of the one thread of health_pool_
+  RefusalListener count_refusal_;
+  std::unique_ptr<HealthServer> health_server_;
+  // Of the one thread of health_pool_.
+  std::optional<std::string> last_missing_;
+  std::chrono::steady_clock::time_point checked_;
+  asio::io_context loop_;
   std::shared_ptr<Listener> api_;
   std::shared_ptr<Listener> health_;
   std::vector<std::thread> threads_;

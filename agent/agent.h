@@ -22,8 +22,8 @@ class Agent {
   /// After SIGHUP.
   void ReopenAudit();
 
-  /// No new connections and sessions; those there are get `stop_grace` to end. Tells whether they
-  /// did: what is left dies with the process.
+  /// No new connections, requests and sessions; those there are get `stop_grace` to end. Tells
+  /// whether they did: what is left dies with the process.
   bool Stop();
 
   uint16_t port() const;

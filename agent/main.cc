@@ -102,9 +102,9 @@ int Run(Config config) {
                 {"port", (*agent)->port()}});
   WaitForStop(signals, agent->get());
   const bool ended = (*agent)->Stop();
-  nsdebug::Log(LogLevel::kInfo, "stopped", {{"sessions_killed", !ended}});
-  // Sessions that are left end with this process, by the sockets that close. Their objects here
-  // still use the agent's parts, so those must not be taken apart.
+  nsdebug::Log(LogLevel::kInfo, "stopped", {{"in_time", ended}});
+  // Sessions that are left end with this process, by the sockets that close. Their objects here,
+  // and those of requests, still use the agent's parts, so those must not be taken apart.
   if (!ended) std::_Exit(EXIT_SUCCESS);
   return EXIT_SUCCESS;
 }

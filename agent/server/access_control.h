@@ -7,12 +7,17 @@
 
 namespace nsdebug {
 
-/// The two questions about every request, asked off the event loop.
+/// The two questions about every request, asked off the event loop. Those whose answers are known
+/// do not wait behind those that the API server has to answer.
 class AccessControl {
  public:
   /// They outlive this.
-  AccessControl(Authenticator* authenticator, Authorizer* authorizer, BlockingPool* pool)
-      : authenticator_(authenticator), authorizer_(authorizer), pool_(pool) {}
+  AccessControl(Authenticator* authenticator, Authorizer* authorizer, BlockingPool* here,
+                BlockingPool* api_server)
+      : authenticator_(authenticator),
+        authorizer_(authorizer),
+        here_(here),
+        api_server_(api_server) {}
 
   /// The errors are those of Authenticator; never anonymous.
   asio::awaitable<Result<Identity>> Authenticate(const Credentials& credentials) const;
@@ -24,7 +29,8 @@ class AccessControl {
  private:
   Authenticator* authenticator_;
   Authorizer* authorizer_;
-  BlockingPool* pool_;
+  BlockingPool* here_;        ///< for what takes no call of the API server
+  BlockingPool* api_server_;  ///< for what takes one
 };
 
 }  // namespace nsdebug

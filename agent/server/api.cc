@@ -37,7 +37,7 @@ Router::Handlers MakeHandlers(const ExecHandler* exec, const PodsHandler* pods,
     };
   };
   const auto once = [exec](Request* request, Exchange* exchange) {
-    return exec->Once(*request, exchange);
+    return exec->Once(request, exchange);
   };
   const auto access = [exec](Request* request, Exchange*) { return exec->ExplainAccess(*request); };
   return {

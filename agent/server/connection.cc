@@ -19,7 +19,6 @@ namespace nsdebug {
 
 namespace {
 
-using HttpRequest = http::request<http::string_body>;
 using HttpResponse = http::response<http::string_body>;
 using Parser = http::request_parser<http::string_body>;
 
@@ -29,6 +28,9 @@ constexpr size_t kMaxPipelinedBytes = 4 << 10;
 // How long a client that was refused may go on sending what nobody wants.
 constexpr std::chrono::seconds kDrainTimeout{2};
 constexpr size_t kDrainBytes = 16 << 10;
+
+// Of a request that is refused by its header, such a body is not worth the connection.
+constexpr uint64_t kMaxSkippedBytes = 16 << 10;
 
 std::string ToDer(X509* certificate) {
   const int length = ::i2d_X509(certificate, nullptr);
@@ -65,9 +67,11 @@ std::string NextRequestId() {
 class Connection final : public Exchange {
  public:
   Connection(asio::ip::tcp::socket socket, const std::shared_ptr<SSL_CTX>& tls,
-             const ConnectionLimits& limits, const RequestHandler& handler)
+             const ConnectionLimits& limits, const RequestHandler& handler,
+             const RefusalListener& on_refusal)
       : limits_(limits),
         handler_(handler),
+        on_refusal_(on_refusal),
         remote_(AddressOf(socket)),
         stream_(std::in_place, std::move(socket), tls.get()) {}
 
@@ -87,15 +91,23 @@ class Connection final : public Exchange {
 
   asio::awaitable<Result<std::unique_ptr<ExecStream>>> AcceptWebSocket(
       const Subprotocol& subprotocol) override {
-    if (buffer_.size() > 0) {
-      co_return Fail(Code::kInvalidArgument, "data came before the answer to the upgrade");
-    }
     auto socket =
         std::make_unique<WebSocket>(std::move(*stream_), subprotocol, limits_.request_timeout);
     stream_.reset();
-    Result<void> accepted = co_await socket->Accept(*request_);
+    Result<void> accepted = co_await socket->Accept(parser_->get());
     if (!accepted) co_return Propagate(std::move(accepted.error()));
     co_return std::unique_ptr<ExecStream>(std::move(socket));
+  }
+
+  asio::awaitable<std::optional<Response>> ReadBody(Request* request) override {
+    if (!parser_->is_done()) {
+      const http::error error = co_await ReadRest();
+      if (error != http::error{}) co_return UnreadableResponse(error);
+      // A command may take longer than any request; how long, its handler decides.
+      stream_->ExpireNever();
+    }
+    request->body = std::move(parser_->get().body());
+    co_return std::nullopt;
   }
 
   asio::awaitable<void> WatchClient() override {
@@ -124,28 +136,32 @@ class Connection final : public Exchange {
   /// Whether another request may follow.
   asio::awaitable<bool> ServeOne() {
     if (!(co_await WaitForRequest())) co_return false;
-    request_.reset();
-    Parser parser;
-    parser.header_limit(limits_.header_bytes);
-    parser.body_limit(limits_.body_bytes);
-    if (const http::error error = co_await ReadRequest(&parser); error != http::error{}) {
+    parser_.emplace();
+    parser_->header_limit(limits_.header_bytes);
+    parser_->body_limit(limits_.body_bytes);
+    if (const http::error error = co_await ReadHeader(); error != http::error{}) {
       co_return co_await Refuse(error);
     }
-    request_.emplace(parser.release());
-    const bool keep_alive = request_->keep_alive();
-    const unsigned version = request_->version();
-    Result<Request> request = MakeRequest(*request_);
     Response response;
-    if (request) {
+    if (Result<Request> request = MakeRequest(parser_->get()); request) {
       response = co_await Handle(&*request);
     } else {
       response = StatusResponse(request.error());
+      on_refusal_(response.status);
     }
     if (response.status == 0 || !stream_) co_return false;
-    co_return (co_await Send(response, keep_alive, version)) && keep_alive;
+    co_await SkipBody();
+    const bool goes_on = parser_->keep_alive() && parser_->is_done() && !response.is_last;
+    const bool sent = co_await Send(&response, goes_on, parser_->get().version());
+    if (sent && !parser_->is_done()) co_await Drain();
+    co_return sent&& goes_on;
   }
 
   asio::awaitable<Response> Handle(Request* request) {
+    if (request->upgrade == Request::Upgrade::kWebSocket && buffer_.size() > 0) {
+      // Data that came before the answer to the upgrade.
+      request->upgrade = Request::Upgrade::kMalformedWebSocket;
+    }
     request->id = NextRequestId();
     request->remote = remote_;
     // A browser shows its user's certificate to any page that asks it to; a token, only the page
@@ -153,45 +169,70 @@ class Connection final : public Exchange {
     if (!request->is_from_web_page) request->credentials.certificates = certificates_;
     executor_ = stream_->get_executor();
     watched_enough_ = false;
-    // A command may take longer than any request; how long, its handler decides.
+    // Who asks, and whether he may, has times of its own; what his command may take, its handler
+    // decides.
     stream_->ExpireNever();
     co_return co_await handler_(request, this);
   }
 
   asio::awaitable<bool> WaitForRequest() {
     if (buffer_.size() > 0) co_return true;
-    SetTimeout(limits_.idle_timeout);
+    // Whoever has not asked anything yet has no connection to keep.
+    SetTimeout(parser_ ? limits_.idle_timeout : limits_.request_timeout);
     auto [error, count] = co_await stream_->async_read_some(buffer_.prepare(1 << 10), kAwait);
     buffer_.commit(count);
     co_return !error;
   }
 
-  /// error{} when the request is there; end_of_stream when the connection is of no more use.
-  asio::awaitable<http::error> ReadRequest(Parser* parser) {
+  asio::awaitable<http::error> ReadHeader() {
     SetTimeout(limits_.request_timeout);
-    auto [error, count] = co_await http::async_read_header(*stream_, buffer_, *parser, kAwait);
-    if (!error && beast::iequals(parser->get()[http::field::expect], "100-continue")) {
-      http::response<http::empty_body> go_on(http::status::continue_, parser->get().version());
+    auto [error, count] = co_await http::async_read_header(*stream_, buffer_, *parser_, kAwait);
+    co_return OfParser(error);
+  }
+
+  /// What is behind the header.
+  asio::awaitable<http::error> ReadRest() {
+    SetTimeout(limits_.request_timeout);
+    beast::error_code error;
+    if (WaitsForContinue()) {
+      http::response<http::empty_body> go_on(http::status::continue_, parser_->get().version());
       auto [failed, written] = co_await http::async_write(*stream_, go_on, kAwait);
       error = failed;
     }
     if (!error) {
-      auto [failed, read] = co_await http::async_read(*stream_, buffer_, *parser, kAwait);
+      auto [failed, read] = co_await http::async_read(*stream_, buffer_, *parser_, kAwait);
       error = failed;
     }
-    if (!error) co_return http::error{};
+    co_return OfParser(error);
+  }
+
+  /// error{} when there was none; end_of_stream when the connection is of no more use.
+  static http::error OfParser(const beast::error_code& error) {
+    if (!error) return http::error{};
     if (error.category() != http::make_error_code(http::error::end_of_stream).category()) {
-      co_return http::error::end_of_stream;
+      return http::error::end_of_stream;
     }
-    co_return static_cast<http::error>(error.value());
+    return static_cast<http::error>(error.value());
+  }
+
+  bool WaitsForContinue() const {
+    return beast::iequals(parser_->get()[http::field::expect], "100-continue");
+  }
+
+  /// Takes the body of a request that was answered without it, so that the connection can go on.
+  asio::awaitable<void> SkipBody() {
+    const auto left = parser_->content_length_remaining();
+    if (parser_->is_done() || !left || *left > kMaxSkippedBytes || WaitsForContinue()) co_return;
+    (void)co_await ReadRest();
   }
 
   /// Of what could not be read nobody knows where the next request starts.
   asio::awaitable<bool> Refuse(http::error error) {
     if (error != http::error::end_of_stream && error != http::error::partial_message) {
       // GCC 12 makes an illegal instruction of `if (co_await ...) co_await ...` here.
-      const Response response = UnreadableResponse(error);
-      const bool sent = co_await Send(response, false, 11);
+      Response response = UnreadableResponse(error);
+      on_refusal_(response.status);
+      const bool sent = co_await Send(&response, false, 11);
       if (sent) co_await Drain();
     }
     co_return false;
@@ -209,15 +250,16 @@ class Connection final : public Exchange {
     }
   }
 
-  asio::awaitable<bool> Send(const Response& response, bool keep_alive, unsigned version) {
-    HttpResponse message(static_cast<http::status>(response.status), version, response.body);
-    if (!response.body.empty()) message.set(http::field::content_type, response.content_type);
-    for (const auto& [name, value] : response.headers) message.set(name, value);
+  asio::awaitable<bool> Send(Response* response, bool keep_alive, unsigned version) {
+    HttpResponse message(static_cast<http::status>(response->status), version,
+                         std::move(response->body));
+    if (!message.body().empty()) message.set(http::field::content_type, response->content_type);
+    for (const auto& [name, value] : response->headers) message.set(name, value);
     message.set(http::field::cache_control, "no-store");
     message.keep_alive(keep_alive);
     message.prepare_payload();
     // The answer to HEAD tells the length of what it leaves out.
-    if (request_ && request_->method() == http::verb::head) message.body().clear();
+    if (parser_->get().method() == http::verb::head) message.body().clear();
     SetTimeout(limits_.idle_timeout);
     auto [error, count] = co_await http::async_write(*stream_, message, kAwait);
     co_return !error;
@@ -225,12 +267,13 @@ class Connection final : public Exchange {
 
   const ConnectionLimits& limits_;
   const RequestHandler& handler_;
+  const RefusalListener& on_refusal_;
   const std::string remote_;
   std::optional<TlsStream> stream_;  ///< given away by an upgrade
   asio::any_io_executor executor_;
   beast::flat_buffer buffer_;
   std::vector<std::string> certificates_;
-  std::optional<HttpRequest> request_;
+  std::optional<Parser> parser_;  ///< of the last request
   asio::cancellation_signal stop_watching_;
   bool watched_enough_ = false;
 };
@@ -253,10 +296,11 @@ void SetOptions(asio::ip::tcp::socket* socket) {
 }  // namespace
 
 asio::awaitable<void> ServeConnection(asio::ip::tcp::socket socket, std::shared_ptr<SSL_CTX> tls,
-                                      const ConnectionLimits& limits,
-                                      const RequestHandler& handler) {
+                                      const ConnectionLimits& limits, const RequestHandler& handler,
+                                      const RefusalListener& on_refusal) {
   SetOptions(&socket);
-  const auto connection = std::make_unique<Connection>(std::move(socket), tls, limits, handler);
+  const auto connection =
+      std::make_unique<Connection>(std::move(socket), tls, limits, handler, on_refusal);
   co_await connection->Serve();
 }
 

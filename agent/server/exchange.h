@@ -1,9 +1,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/asio.h"
+#include "agent/server/message.h"
 #include "agent/session/client_stream.h"
 #include "base/error.h"
 #include "remotecommand/subprotocol.h"
@@ -25,6 +27,10 @@ class Exchange {
 
   /// The strand of the connection.
   virtual asio::any_io_executor strand() = 0;
+
+  /// Takes the body of the request that is answered: not before it is known who sends it. When it
+  /// cannot be read this is the answer.
+  virtual asio::awaitable<std::optional<Response>> ReadBody(Request* request) = 0;
 
   /// Answers 101. The connection is used up then, whatever comes of it.
   virtual asio::awaitable<Result<std::unique_ptr<ExecStream>>> AcceptWebSocket(

@@ -1,10 +1,12 @@
-// What an exec would take: the same questions as ExecHandler::Admit() asks, but all of them.
+// What an exec takes of its caller, asked for it; and what it would take, which is the same
+// questions, but all of them.
 
 #include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "agent/pods/host_namespaces.h"
 #include "agent/server/exec_handler.h"
 #include "agent/server/status_response.h"
 
@@ -56,6 +58,68 @@ Response ToResponse(const std::vector<Answered>& answers, bool is_complete,
 
 }  // namespace
 
+/// `use` on the profile; and what shows the agent's own files is for nobody in its pod.
+asio::awaitable<Result<void>> ExecHandler::CheckProfile(const Request& request,
+                                                        const ExecRequest& exec) const {
+  if (exec.spec.view == View::kHost && !parts_.config->standalone) {
+    co_return Fail(Code::kInvalidArgument,
+                   "view: host would be the agent's own files here, expected toolbox or "
+                   "container; the node's files are in view container of the node");
+  }
+  const Attributes use = ProfileAttributes(request, exec);
+  co_return co_await Authorize(request.identity, use);
+}
+
+asio::awaitable<Result<void>> ExecHandler::Authorize(const Identity& identity,
+                                                     const Attributes& attributes) const {
+  Result<void> allowed = co_await parts_.access->Authorize(identity, attributes);
+  if (!allowed && IsUnanswered(allowed.error().code)) {
+    parts_.metrics->CountApiServerError(CodeName(allowed.error().code));
+  }
+  co_return allowed;
+}
+
+/// In the pod's namespace, so that a role there can grant it there; for a node, in none.
+Attributes ExecHandler::ProfileAttributes(const Request& request, const ExecRequest& exec) const {
+  return {"use",
+          kApiGroup,
+          "profiles",
+          {},
+          request.Parameter("namespace"),
+          std::string(exec.spec.profile->name)};
+}
+
+Attributes ExecHandler::NodeAttributes() const {
+  return {"create", kApiGroup, "nodes", "exec", {}, parts_.config->node_name};
+}
+
+/// Entering a target that shares the node's namespaces is entering the node. Of a node it is no
+/// question of its own: the route itself asks it.
+asio::awaitable<Result<bool>> ExecHandler::EntersNode(const Request& request,
+                                                      const ExecRequest& exec,
+                                                      const Target& target) const {
+  if (request.parameters.contains("node")) co_return false;
+  Result<HostNamespaces> shared =
+      co_await parts_.pool->Run([&] { return FindHostNamespaces(target); });
+  if (!shared) co_return Propagate(OfNode(std::move(shared.error())));
+  co_return exec.spec.view == View::kHost || shared->RequiresNodeAccess(exec.spec.namespaces);
+}
+
+asio::awaitable<Result<void>> ExecHandler::CheckNodeAccess(const Request& request,
+                                                           const ExecRequest& exec,
+                                                           const Target& target) const {
+  Result<bool> enters_node = co_await EntersNode(request, exec, target);
+  if (!enters_node) co_return Propagate(std::move(enters_node.error()));
+  if (!*enters_node) co_return Result<void>();
+  const Attributes node = NodeAttributes();
+  Result<void> allowed = co_await Authorize(request.identity, node);
+  if (!allowed) {
+    co_return Propagate(std::move(allowed.error()),
+                        "the session would be in namespaces of the node");
+  }
+  co_return Result<void>();
+}
+
 asio::awaitable<Response> ExecHandler::ExplainAccess(const Request& request) const {
   Result<ExecRequest> exec = ParseExecQuery(request.query, Defaults(request, Dialect::kOwn));
   if (!exec) co_return StatusResponse(exec.error());
@@ -68,7 +132,7 @@ asio::awaitable<Response> ExecHandler::ExplainAccess(const Request& request) con
 
   std::vector<Answered> answers;
   const auto ask = [&](const Attributes& attributes) -> asio::awaitable<Result<void>> {
-    Result<void> allowed = co_await parts_.access->Authorize(request.identity, attributes);
+    Result<void> allowed = co_await Authorize(request.identity, attributes);
     // Everything else is no answer.
     if (!allowed && allowed.error().code != Code::kPermissionDenied) co_return allowed;
     answers.push_back({attributes, allowed.has_value(), allowed ? "" : allowed.error().message});

@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "agent/audit/mask.h"
-#include "agent/pods/host_namespaces.h"
 #include "agent/server/session_status.h"
 #include "agent/server/status_response.h"
 #include "base/log.h"
@@ -63,6 +62,27 @@ UniqueFd Duplicate(const UniqueFd& fd) {
   return UniqueFd(fd.valid() ? ::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0) : -1);
 }
 
+/// Before anything of the session is started.
+std::optional<Response> CheckUpgrade(Request::Upgrade upgrade) {
+  switch (upgrade) {
+    case Request::Upgrade::kWebSocket:
+      return std::nullopt;
+    case Request::Upgrade::kNone:
+      return StatusResponse(400, "BadRequest",
+                            "an upgrade to WebSocket was expected, or POST for a one-shot exec");
+    case Request::Upgrade::kMalformedWebSocket:
+      return StatusResponse(400, "BadRequest",
+                            "malformed upgrade to WebSocket: Host, a Sec-WebSocket-Key of 16 bytes "
+                            "in base64, and nothing behind the header were expected");
+    case Request::Upgrade::kOtherWebSocketVersion:
+      break;
+  }
+  Response response =
+      StatusResponse(426, "UpgradeRequired", "Sec-WebSocket-Version 13 was expected");
+  response.headers.emplace_back("Sec-WebSocket-Version", "13");
+  return response;
+}
+
 }  // namespace
 
 /// A session from its place in the registry to its last audit line.
@@ -93,10 +113,8 @@ ExecDefaults ExecHandler::Defaults(const Request& request, Dialect dialect) cons
 
 asio::awaitable<Response> ExecHandler::Stream(const Request& request, Exchange* exchange,
                                               Dialect dialect) const {
-  if (!request.is_web_socket) {
-    co_return StatusResponse(400, "BadRequest",
-                             "an upgrade to WebSocket was expected, or POST for a one-shot exec");
-  }
+  std::optional<Response> refused = CheckUpgrade(request.upgrade);
+  if (refused) co_return *std::move(refused);
   Result<ExecRequest> exec = ParseExecQuery(request.query, Defaults(request, dialect));
   if (!exec) co_return StatusResponse(exec.error());
   Result<Subprotocol> subprotocol = Negotiate(request.subprotocols);
@@ -110,6 +128,7 @@ asio::awaitable<Response> ExecHandler::Stream(const Request& request, Exchange* 
   const asio::any_io_executor strand = exchange->strand();
   Result<std::unique_ptr<ExecStream>> stream = co_await exchange->AcceptWebSocket(*subprotocol);
   if (!stream) {
+    co_await Drop(std::move(*process));
     const SessionEnd end{EndCause::kClientGone, std::nullopt, std::nullopt};
     co_await WriteClosed(*running, end, Bytes());
     co_return Taken();
@@ -127,10 +146,12 @@ asio::awaitable<Response> ExecHandler::Stream(const Request& request, Exchange* 
   co_return Taken();
 }
 
-asio::awaitable<Response> ExecHandler::Once(const Request& request, Exchange* exchange) const {
-  Result<ExecRequest> exec = ParseExecBody(request.body, Defaults(request, Dialect::kOwn));
+asio::awaitable<Response> ExecHandler::Once(Request* request, Exchange* exchange) const {
+  // The text of what is parsed now is not kept for as long as the command.
+  Result<ExecRequest> exec =
+      ParseExecBody(std::exchange(request->body, {}), Defaults(*request, Dialect::kOwn));
   if (!exec) co_return StatusResponse(exec.error());
-  Result<Running> running = co_await Prepare(request, std::move(*exec));
+  Result<Running> running = co_await Prepare(*request, std::move(*exec));
   if (!running) co_return StatusResponse(running.error());
   Result<SessionProcess> process = co_await Start(*running);
   if (!process) co_return StatusResponse(process.error());
@@ -151,7 +172,7 @@ asio::awaitable<Response> ExecHandler::Once(const Request& request, Exchange* ex
     co_return StatusResponse(status.http_code, status.reason, status.message);
   }
   Response response;
-  response.body = EncodeExecResult(ResultOf(*running, end, stream));
+  response.body = EncodeExecResult(ResultOf(*running, end, &stream));
   // An agent that stops waits for the answer to be sent as well.
   response.until_sent = std::make_shared<SessionRegistry::Slot>(std::move(running->slot));
   co_return response;
@@ -160,13 +181,10 @@ asio::awaitable<Response> ExecHandler::Once(const Request& request, Exchange* ex
 asio::awaitable<Response> ExecHandler::RefuseSpdy(const Request& request) const {
   Result<ExecRequest> exec = ParseExecQuery(request.query, Defaults(request, Dialect::kStock));
   if (!exec) co_return StatusResponse(exec.error());
-  Result<void> checked = co_await CheckProfile(request, *exec);
-  if (!checked) co_return StatusResponse(checked.error());
-  Result<Target> target = co_await FindTarget(request, *exec);
-  if (!target) co_return StatusResponse(target.error());
-  if (Result<void> allowed = co_await CheckNodeAccess(request, *exec, *target); !allowed) {
-    co_return StatusResponse(allowed.error());
-  }
+  Running running;
+  running.exec = std::move(*exec);
+  Result<void> admitted = co_await AdmitOrRecord(request, &running);
+  if (!admitted) co_return StatusResponse(admitted.error());
   co_return StatusResponse(
       400, "BadRequest",
       "SPDY is not spoken here: use a client that streams over WebSocket, such "
@@ -177,17 +195,9 @@ asio::awaitable<Result<ExecHandler::Running>> ExecHandler::Prepare(const Request
                                                                    ExecRequest exec) const {
   Running running;
   running.exec = std::move(exec);
-  running.subject = SubjectOf(request, running.exec);
-  Result<void> admitted = co_await Admit(request, &running);
-  if (!admitted) {
-    (void)co_await parts_.pool->Run([&] {
-      return parts_.audit->Write(
-          SessionDenied{running.subject, admitted.error().code, admitted.error().message});
-    });
-    parts_.metrics->CountDenial(CodeName(admitted.error().code));
-    co_return Propagate(std::move(admitted.error()));
-  }
-  Result<void> written = co_await parts_.pool->Run(
+  Result<void> admitted = co_await AdmitOrRecord(request, &running);
+  if (!admitted) co_return Propagate(std::move(admitted.error()));
+  Result<void> written = co_await parts_.audit_pool->Run(
       [&] { return parts_.audit->Write(SessionOpened{running.subject}); });
   if (!written) {
     // Whatever keeps it from being written, the caller has not asked for too much.
@@ -205,6 +215,19 @@ asio::awaitable<Result<ExecHandler::Running>> ExecHandler::Prepare(const Request
   co_return running;
 }
 
+asio::awaitable<Result<void>> ExecHandler::AdmitOrRecord(const Request& request,
+                                                         Running* running) const {
+  running->subject = SubjectOf(request, running->exec);
+  Result<void> admitted = co_await Admit(request, running);
+  if (admitted) co_return admitted;
+  const Error& error = admitted.error();
+  (void)co_await parts_.audit_pool->Run([&] {
+    return parts_.audit->Write(SessionDenied{running->subject, error.code, error.message});
+  });
+  parts_.metrics->CountDenial(CodeName(error.code));
+  co_return admitted;
+}
+
 asio::awaitable<Result<void>> ExecHandler::Admit(const Request& request, Running* running) const {
   Result<void> checked = co_await CheckProfile(request, running->exec);
   if (!checked) co_return checked;
@@ -220,32 +243,6 @@ asio::awaitable<Result<void>> ExecHandler::Admit(const Request& request, Running
   running->subject.container_id = running->target.container_id;
   running->subject.pid = running->target.pid;
   co_return co_await CheckNodeAccess(request, running->exec, running->target);
-}
-
-/// `use` on the profile; and what shows the agent's own files is for nobody in its pod.
-asio::awaitable<Result<void>> ExecHandler::CheckProfile(const Request& request,
-                                                        const ExecRequest& exec) const {
-  if (exec.spec.view == View::kHost && !parts_.config->standalone) {
-    co_return Fail(Code::kInvalidArgument,
-                   "view: host would be the agent's own files here, expected toolbox or "
-                   "container; the node's files are in view container of the node");
-  }
-  const Attributes use = ProfileAttributes(request, exec);
-  co_return co_await parts_.access->Authorize(request.identity, use);
-}
-
-/// In the pod's namespace, so that a role there can grant it there; for a node, in none.
-Attributes ExecHandler::ProfileAttributes(const Request& request, const ExecRequest& exec) const {
-  return {"use",
-          kApiGroup,
-          "profiles",
-          {},
-          request.Parameter("namespace"),
-          std::string(exec.spec.profile->name)};
-}
-
-Attributes ExecHandler::NodeAttributes() const {
-  return {"create", kApiGroup, "nodes", "exec", {}, parts_.config->node_name};
 }
 
 asio::awaitable<Result<Target>> ExecHandler::FindTarget(const Request& request,
@@ -268,33 +265,6 @@ asio::awaitable<Result<Target>> ExecHandler::FindTarget(const Request& request,
   }
   if (!target) co_return Propagate(OfNode(std::move(target.error())));
   co_return target;
-}
-
-/// Entering a target that shares the node's namespaces is entering the node. Of a node it is no
-/// question of its own: the route itself asks it.
-asio::awaitable<Result<bool>> ExecHandler::EntersNode(const Request& request,
-                                                      const ExecRequest& exec,
-                                                      const Target& target) const {
-  if (request.parameters.contains("node")) co_return false;
-  Result<HostNamespaces> shared =
-      co_await parts_.pool->Run([&] { return FindHostNamespaces(target); });
-  if (!shared) co_return Propagate(OfNode(std::move(shared.error())));
-  co_return exec.spec.view == View::kHost || shared->RequiresNodeAccess(exec.spec.namespaces);
-}
-
-asio::awaitable<Result<void>> ExecHandler::CheckNodeAccess(const Request& request,
-                                                           const ExecRequest& exec,
-                                                           const Target& target) const {
-  Result<bool> enters_node = co_await EntersNode(request, exec, target);
-  if (!enters_node) co_return Propagate(std::move(enters_node.error()));
-  if (!*enters_node) co_return Result<void>();
-  const Attributes node = NodeAttributes();
-  Result<void> allowed = co_await parts_.access->Authorize(request.identity, node);
-  if (!allowed) {
-    co_return Propagate(std::move(allowed.error()),
-                        "the session would be in namespaces of the node");
-  }
-  co_return Result<void>();
 }
 
 asio::awaitable<Result<SessionProcess>> ExecHandler::Start(const Running& running) const {
@@ -332,6 +302,13 @@ asio::awaitable<SessionEnd> ExecHandler::Run(Running* running, SessionProcess pr
   co_return end;
 }
 
+asio::awaitable<void> ExecHandler::Drop(SessionProcess process) const {
+  (void)co_await parts_.pool->Run([&process]() -> Result<void> {
+    process = SessionProcess();
+    return {};
+  });
+}
+
 asio::awaitable<void> ExecHandler::WriteClosed(const Running& running, const SessionEnd& end,
                                                Bytes bytes) const {
   SessionClosed event;
@@ -348,7 +325,7 @@ asio::awaitable<void> ExecHandler::WriteClosed(const Running& running, const Ses
        {"cause", CauseName(end.cause)},
        {"ms", event.duration.count()}});
   // The session is over whether this can be written or not; the log itself says that it could not.
-  (void)co_await parts_.pool->Run([&] { return parts_.audit->Write(event); });
+  (void)co_await parts_.audit_pool->Run([&] { return parts_.audit->Write(event); });
 }
 
 AuditSubject ExecHandler::SubjectOf(const Request& request, const ExecRequest& exec) const {
@@ -367,14 +344,14 @@ AuditSubject ExecHandler::SubjectOf(const Request& request, const ExecRequest& e
 }
 
 ExecResult ExecHandler::ResultOf(const Running& running, const SessionEnd& end,
-                                 const OneShotStream& stream) const {
+                                 OneShotStream* stream) const {
   ExecResult result;
   result.status = end.status.value_or(SIGKILL);
   result.cause = CauseName(end.cause);
-  result.stdout_data = stream.stdout_collected().data;
-  result.stdout_truncated = stream.stdout_collected().truncated;
-  result.stderr_data = stream.stderr_collected().data;
-  result.stderr_truncated = stream.stderr_collected().truncated;
+  result.stdout_truncated = stream->stdout_collected().truncated;
+  result.stdout_data = std::move(stream->stdout_collected().data);
+  result.stderr_truncated = stream->stderr_collected().truncated;
+  result.stderr_data = std::move(stream->stderr_collected().data);
   if (end.failure) {
     // As a shell has it: the command could not be run, and its exit code and words say why.
     result.status = end.failure->exit_code << 8;

@@ -29,6 +29,7 @@ class ExecHandler {
     const Config* config = nullptr;
     const AccessControl* access = nullptr;
     BlockingPool* pool = nullptr;
+    BlockingPool* audit_pool = nullptr;
     cri::Runtime* runtime = nullptr;
     SessionRegistry* sessions = nullptr;
     AuditLog* audit = nullptr;
@@ -43,7 +44,7 @@ class ExecHandler {
 
   asio::awaitable<Response> Stream(const Request& request, Exchange* exchange,
                                    Dialect dialect) const;
-  asio::awaitable<Response> Once(const Request& request, Exchange* exchange) const;
+  asio::awaitable<Response> Once(Request* request, Exchange* exchange) const;
 
   /// The answer to stock kubectl's second attempt, in a protocol that we do not speak: what the
   /// first one was refused for, since this is the one that it shows.
@@ -66,8 +67,11 @@ class ExecHandler {
   ExecDefaults Defaults(const Request& request, Dialect dialect) const;
   asio::awaitable<Result<Running>> Prepare(const Request& request, ExecRequest exec) const;
   asio::awaitable<Result<void>> Admit(const Request& request, Running* running) const;
+  asio::awaitable<Result<void>> AdmitOrRecord(const Request& request, Running* running) const;
   asio::awaitable<Result<void>> CheckProfile(const Request& request, const ExecRequest& exec) const;
   asio::awaitable<Result<Target>> FindTarget(const Request& request, const ExecRequest& exec) const;
+  asio::awaitable<Result<void>> Authorize(const Identity& identity,
+                                          const Attributes& attributes) const;
   Attributes ProfileAttributes(const Request& request, const ExecRequest& exec) const;
   Attributes NodeAttributes() const;
   asio::awaitable<Result<bool>> EntersNode(const Request& request, const ExecRequest& exec,
@@ -77,11 +81,12 @@ class ExecHandler {
   asio::awaitable<Result<SessionProcess>> Start(const Running& running) const;
   asio::awaitable<SessionEnd> Run(Running* running, SessionProcess process, ClientStream* client,
                                   asio::any_io_executor strand, const Finish& finish) const;
+  /// Ends one that nobody waited for, off the loop.
+  asio::awaitable<void> Drop(SessionProcess process) const;
   asio::awaitable<void> WriteClosed(const Running& running, const SessionEnd& end,
                                     Bytes bytes) const;
   AuditSubject SubjectOf(const Request& request, const ExecRequest& exec) const;
-  ExecResult ResultOf(const Running& running, const SessionEnd& end,
-                      const OneShotStream& stream) const;
+  ExecResult ResultOf(const Running& running, const SessionEnd& end, OneShotStream* stream) const;
 
   const Parts parts_;
 };

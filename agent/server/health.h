@@ -1,7 +1,8 @@
 #pragma once
 
-#include <chrono>
 #include <functional>
+#include <list>
+#include <mutex>
 #include <string>
 
 #include "agent/asio.h"
@@ -15,7 +16,27 @@ struct HealthAnswers {
   std::function<std::string()> metrics;
 };
 
-/// Serves one connection of the plain listener. `answers` outlives it.
-asio::awaitable<void> ServeHealth(asio::ip::tcp::socket socket, const HealthAnswers& answers);
+/// The plain listener's connections, one answer each. Any thread.
+///
+/// Whoever is in the pod network reaches this port, and kubelet restarts an agent whose probe it
+/// does not answer. So when there are too many the oldest is dropped and not the newest: a probe is
+/// answered long before it is the oldest.
+class HealthServer {
+ public:
+  HealthServer(HealthAnswers answers, size_t max_connections)
+      : answers_(std::move(answers)), max_connections_(max_connections) {}
+
+  /// Serves one connection, on the strand of its socket. This outlives it.
+  asio::awaitable<void> Serve(asio::ip::tcp::socket socket);
+
+ private:
+  class Place;
+  using Drop = std::function<void()>;  ///< may be called from any thread, at any time
+
+  const HealthAnswers answers_;
+  const size_t max_connections_;
+  std::mutex mutex_;
+  std::list<Drop> open_;  ///< the oldest first; guarded by mutex_
+};
 
 }  // namespace nsdebug

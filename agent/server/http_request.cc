@@ -5,6 +5,8 @@
 
 #include "agent/auth/bearer.h"
 #include "agent/server/status_response.h"
+#include "base/base64.h"
+#include "base/text.h"
 
 namespace nsdebug {
 
@@ -22,7 +24,13 @@ Result<void> ParseTarget(beast::string_view target, Request* request) {
     return Fail(Code::kInvalidArgument,
                 "malformed request target: a path that starts with / was expected");
   }
-  for (const auto segment : url->segments()) request->segments.emplace_back(segment);
+  for (const auto segment : url->segments()) {
+    request->segments.emplace_back(segment);
+    // No name is any other; and nobody can be asked about one.
+    if (!IsUtf8(request->segments.back())) {
+      return Fail(Code::kInvalidArgument, "malformed request target: its path is not UTF-8");
+    }
+  }
   // What HTML forms and Python's urlencode write for a space.
   urls::encoding_opts options;
   options.space_as_plus = true;
@@ -55,7 +63,7 @@ Result<void> TakeBearer(const http::request<http::string_body>& message, Request
   const auto value = message[http::field::authorization];
   Result<std::optional<std::string>> token = BearerFromHeader({value.data(), value.size()});
   if (!token) return Propagate(std::move(token.error()));
-  if (request->is_web_socket) {
+  if (request->upgrade != Request::Upgrade::kNone) {
     Result<std::optional<std::string>> offered = BearerFromSubprotocols(request->subprotocols);
     if (!offered) return Propagate(std::move(offered.error()));
     if (*offered && *token) {
@@ -67,14 +75,28 @@ Result<void> TakeBearer(const http::request<http::string_body>& message, Request
   return {};
 }
 
+/// What Beast would refuse an upgrade for, with an answer of its own, when a session runs already.
+Request::Upgrade UpgradeOf(const http::request<http::string_body>& message) {
+  if (!websocket::is_upgrade(message)) return Request::Upgrade::kNone;
+  if (message[http::field::sec_websocket_version] != "13") {
+    return Request::Upgrade::kOtherWebSocketVersion;
+  }
+  constexpr size_t kKeyBytes = 16;
+  const auto encoded = message[http::field::sec_websocket_key];
+  const auto key = DecodeBase64({encoded.data(), encoded.size()});
+  if (message.count(http::field::host) == 0 || !key || key->size() != kKeyBytes) {
+    return Request::Upgrade::kMalformedWebSocket;
+  }
+  return Request::Upgrade::kWebSocket;
+}
+
 }  // namespace
 
 Result<Request> MakeRequest(const http::request<http::string_body>& message) {
   Request request;
   request.method = std::string(message.method_string());
   request.content_type = std::string(message[http::field::content_type]);
-  request.body = message.body();
-  request.is_web_socket = websocket::is_upgrade(message);
+  request.upgrade = UpgradeOf(message);
   request.is_from_web_page = message.count(http::field::origin) > 0;
   if (Result<void> parsed = ParseTarget(message.target(), &request); !parsed) {
     return Propagate(std::move(parsed.error()));

@@ -6,7 +6,7 @@
 
 namespace nsdebug {
 
-/// What handlers need of a request: target and query decoded, credentials taken out of the headers.
+/// What handlers need of a request's header: target and query decoded, credentials taken out of it.
 /// kInvalidArgument, kUnauthenticated: malformed, without repeating any of it.
 Result<Request> MakeRequest(const http::request<http::string_body>& message);
 

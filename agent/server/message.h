@@ -18,10 +18,12 @@ struct Request {
   std::vector<std::string> segments;  ///< of the path, percent-decoded
   QueryParameters query;
   std::string content_type;
-  std::string body;
+  std::string body;    ///< empty until Exchange::ReadBody()
   std::string remote;  ///< address and port of the client
 
-  bool is_web_socket = false;  ///< asks for an upgrade to it, and does so correctly
+  /// What it asks for besides an answer.
+  enum class Upgrade { kNone, kWebSocket, kMalformedWebSocket, kOtherWebSocketVersion };
+  Upgrade upgrade = Upgrade::kNone;
   std::vector<std::string> subprotocols;
   bool is_from_web_page = false;  ///< a browser sends it for a page of some origin
 
@@ -45,6 +47,7 @@ struct Response {
   std::string content_type = "application/json";
   std::vector<std::pair<std::string, std::string>> headers;
   std::shared_ptr<void> until_sent;  ///< let go when the client has the answer
+  bool is_last = false;              ///< the connection is closed behind it
 };
 
 }  // namespace nsdebug

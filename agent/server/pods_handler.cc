@@ -8,16 +8,15 @@
 
 namespace nsdebug {
 
-namespace {
-
-Response ToResponse(Result<std::string> body) {
-  if (!body) return StatusResponse(body.error());
+Response PodsHandler::ToResponse(Result<std::string> body) const {
+  if (!body) {
+    if (IsUnanswered(body.error().code)) metrics_->CountRuntimeError(CodeName(body.error().code));
+    return StatusResponse(body.error());
+  }
   Response response;
   response.body = std::move(*body);
   return response;
 }
-
-}  // namespace
 
 asio::awaitable<Response> PodsHandler::List(const Request& request) const {
   co_return ToResponse(co_await pool_->Run([&]() -> Result<std::string> {

@@ -87,6 +87,16 @@ std::optional<RouteMatch> FindRoute(std::string_view method,
   return RouteMatch{};
 }
 
+std::string AllowedMethods(const std::vector<std::string>& segments) {
+  std::string methods;
+  for (const Route& route : kRoutes) {
+    if (!Match(route.path, segments)) continue;
+    if (!methods.empty()) methods += ", ";
+    methods += route.method;
+  }
+  return methods;
+}
+
 std::optional<Attributes> AccessOf(const Route& route, const PathParameters& parameters) {
   if (route.verb.empty()) return std::nullopt;
   Attributes attributes{std::string(route.verb),       kApiGroup,

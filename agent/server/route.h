@@ -60,6 +60,9 @@ struct RouteMatch {
 std::optional<RouteMatch> FindRoute(std::string_view method,
                                     const std::vector<std::string>& segments);
 
+/// The methods of a path, as the header Allow has them.
+std::string AllowedMethods(const std::vector<std::string>& segments);
+
 /// The question that a route asks about its caller; nullopt: none.
 std::optional<Attributes> AccessOf(const Route& route, const PathParameters& parameters);
 

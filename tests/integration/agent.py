@@ -105,7 +105,7 @@ class Agent:
             # The kernel ends what the agent leaves, a moment after the agent.
             wait_until(lambda: not self.cgroups(), _STOP_SECONDS, "the sessions' cgroups are gone")
         finally:
-            for path in self._cgroup_parents():
+            for path in self.cgroup_parents():
                 with contextlib.suppress(OSError):
                     path.rmdir()
             self._folder.close()
@@ -155,7 +155,7 @@ class Agent:
 
     def cgroups(self) -> list[pathlib.Path]:
         """Those of its sessions."""
-        return [path for parent in self._cgroup_parents() for path in parent.iterdir()
+        return [path for parent in self.cgroup_parents() for path in parent.iterdir()
                 if path.is_dir()]
 
     def memory(self) -> int:
@@ -212,7 +212,8 @@ class Agent:
     def _socket(self, port: int) -> socket.socket:
         return self._network.connect("127.0.0.1", port, _CALL_SECONDS)
 
-    def _cgroup_parents(self) -> list[pathlib.Path]:
+    def cgroup_parents(self) -> list[pathlib.Path]:
+        """Where those are, in each hierarchy."""
         paths = (root.parent / self.path.name for root in CGROUP_ROOTS)
         return [path for path in paths if path.is_dir()]
 

@@ -97,6 +97,18 @@ def test_a_client_that_goes_ends_its_command(agent):
     assert agent.closed("1000")["cause"] == "client gone"
 
 
+def test_a_client_that_goes_ends_a_command_that_does_not_read(agent):
+    marker = f"NS_DEBUG_TEST={uuid.uuid4().hex}"
+    connection = agent.connect()
+    connection.request("POST", EXEC, json.dumps(
+        {"command": ["sleep", "2000"], "env": [marker], "stdin": "x" * (1 << 20)}),
+        {"Authorization": f"Bearer {TOKEN}"})
+    wait_until(lambda: processes_with(marker), GONE_SECONDS, "the command runs")
+    connection.close()
+    wait_until(lambda: not processes_with(marker), 2 * GONE_SECONDS, "the command is gone")
+    assert agent.closed("2000")["cause"] == "client gone"
+
+
 def test_a_connection_is_kept_over_many_commands(agent):
     connection = agent.connect()
     connection.connect()
@@ -192,6 +204,60 @@ def test_refuses_too_long_a_header(agent):
 def test_refuses_too_large_a_body(agent):
     answer = agent.call("POST", EXEC, b"x" * (5 << 20))
     assert answer.status == 413 and "maxBodyBytes" in answer.message()
+
+
+def test_a_refusal_keeps_the_connection_of_a_small_body(agent):
+    connection = agent.connect()
+    connection.connect()
+    local = connection.sock.getsockname()
+    assert ask(connection, "POST", EXEC, {"command": ["true"]}, "wrong").status == 401
+    answer = ask(connection, "PUT", EXEC, {"command": ["true"]})
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, POST")
+    assert connection.sock.getsockname() == local
+    connection.close()
+
+
+def test_a_path_that_is_not_utf_8_is_no_name(agent):
+    answer = agent.call("GET", f"{API}/namespaces/shop/pods/%ff")
+    assert answer.status == 400 and "UTF-8" in answer.message()
+
+
+UPGRADE = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+           "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+           "Sec-WebSocket-Protocol": "v5.channel.k8s.io"}
+
+
+@pytest.mark.parametrize("change, status", [
+    ({"Sec-WebSocket-Version": "12"}, 426), ({"Sec-WebSocket-Version": None}, 426),
+    ({"Sec-WebSocket-Key": None}, 400), ({"Sec-WebSocket-Key": "c2hvcnQ="}, 400)])
+def test_starts_nothing_for_a_malformed_upgrade(agent, change, status):
+    lines = len(agent.audit())
+    headers = {name: value for name, value in {**UPGRADE, **change}.items() if value is not None}
+    answer = agent.call("GET", f"{EXEC}?command=true&stdout=true", headers=headers)
+    assert answer.status == status and "WebSocket" in answer.message()
+    assert answer.headers["Sec-WebSocket-Version"] == ("13" if status == 426 else None)
+    assert len(agent.audit()) == lines
+
+
+def test_starts_nothing_for_data_before_the_answer_to_an_upgrade(agent):
+    lines = len(agent.audit())
+    head = [f"GET {EXEC}?command=true&stdout=true HTTP/1.1", "Host: localhost",
+            f"Authorization: Bearer {TOKEN}", *(f"{key}: {one}" for key, one in UPGRADE.items())]
+    with socket.create_connection(("127.0.0.1", agent.port), timeout=60) as raw, \
+            agent.tls().wrap_socket(raw, server_hostname="localhost") as connection:
+        connection.sendall("\r\n".join([*head, "", "early"]).encode())
+        told = connection.recv(4096)
+    assert told.startswith(b"HTTP/1.1 400 ") and b'"kind":"Status"' in told
+    assert len(agent.audit()) == lines
+
+
+def test_spdy_is_told_what_a_websocket_would_be(agent):
+    path = "/api/v1/namespaces/shop/pods/web/exec?command=true&stdout=true"
+    assert agent.call("POST", path).status == 400
+    lines = len(agent.audit())
+    gone = agent.call("POST", path.replace("web", "nowhere"))
+    assert gone.status == 404 and "SPDY" not in gone.message()
+    assert [line["event"] for line in agent.audit()[lines:]] == ["denied"]
 
 
 # --- whose the node's namespaces are

@@ -1,6 +1,8 @@
 """An agent whose runtime, sessions, limits or clients fail: it says so, and goes on."""
 
+import concurrent.futures
 import contextlib
+import http.client
 import os
 import pathlib
 import resource
@@ -9,7 +11,8 @@ import socket
 import time
 
 import pytest
-from agent import API, EVERYTHING, TOKEN, Agent
+from agent import API, EVERYTHING, TOKEN, Agent, ask
+from api_stand_in import ApiStandIn, answer
 from bed import Containerd
 from bed.deadline import wait_until
 from conftest import BUILD_DIR
@@ -240,7 +243,8 @@ def raise_own_limit() -> None:
 
 
 @pytest.mark.parametrize("head, data, told", [
-    (f"POST {EXEC} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n",
+    (f"POST {EXEC} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n"
+     "Transfer-Encoding: chunked\r\n\r\n",
      b"10000\r\n" + b"x" * 65536 + b"\r\n", b" 413 "),
     ("GET / HTTP/1.1\r\n", b"X-More: " + b"x" * 1000 + b"\r\n", b" 431 ")])
 def test_ends_what_has_no_end(bed, head, data, told):
@@ -274,8 +278,182 @@ def test_a_body_that_does_not_come_ends_the_connection(bed):
         with socket.create_connection(("127.0.0.1", agent.port), timeout=30) as raw, \
                 agent.tls().wrap_socket(raw, server_hostname="localhost") as connection:
             connection.sendall(f"POST {EXEC} HTTP/1.1\r\nHost: localhost\r\n"
-                               "Content-Length: 100\r\n\r\nhalf".encode())
+                               f"Authorization: Bearer {TOKEN}\r\nContent-Length: 100\r\n\r\nhalf".encode())
             with contextlib.suppress(ConnectionError):
                 while connection.recv(4096):
                     pass
         assert works(agent)
+
+
+def test_no_body_of_a_stranger_is_waited_for(bed):
+    with running_agent(bed, server={"requestTimeout": "60s"}) as agent, \
+            socket.create_connection(("127.0.0.1", agent.port), timeout=30) as raw, \
+            agent.tls().wrap_socket(raw, server_hostname="localhost") as connection:
+        connection.sendall(f"POST {EXEC} HTTP/1.1\r\nHost: localhost\r\n"
+                           "Content-Length: 1000000\r\n\r\n".encode())
+        assert b" 401 " in connection.recv(4096).partition(b"\r\n")[0]
+
+
+def test_a_first_request_is_not_waited_for_as_long_as_the_next(bed):
+    with running_agent(bed, server={"requestTimeout": "1s", "idleTimeout": "10m"}) as agent, \
+            socket.create_connection(("127.0.0.1", agent.port), timeout=30) as raw, \
+            agent.tls().wrap_socket(raw, server_hostname="localhost") as connection:
+        with contextlib.suppress(ConnectionError):
+            assert not connection.recv(4096)
+
+
+def test_takes_no_more_connections_than_it_may(bed):
+    with running_agent(bed, server={"maxConnections": 3}) as agent, \
+            contextlib.ExitStack() as stack:
+        kept = [stack.enter_context(contextlib.closing(agent.connect())) for _ in range(3)]
+        for one in kept:
+            assert ask(one, "GET", f"{API}/sessions").status == 200
+        with pytest.raises(OSError):
+            agent.call("GET", f"{API}/sessions")
+        assert ask(kept[0], "GET", f"{API}/sessions").status == 200
+        kept[0].close()
+
+        def has_room() -> bool:
+            with contextlib.suppress(OSError):
+                return agent.call("GET", f"{API}/sessions").status == 200
+            return False
+
+        wait_until(has_room, GONE_SECONDS, "the place of the one that went is free")
+
+
+def test_a_crowd_does_not_keep_probes_away(bed):
+    with running_agent(bed) as agent, contextlib.ExitStack() as stack:
+        for _ in range(200):
+            crowd = stack.enter_context(
+                socket.create_connection(("127.0.0.1", agent.health_port), 30))
+            with contextlib.suppress(ConnectionError):
+                crowd.sendall(b"GET /healthz HTTP/1.1\r\n")
+        for _ in range(3):
+            assert agent.health("/healthz") == (200, "ok\n")
+
+
+def test_a_probes_connection_has_one_answer(bed):
+    with running_agent(bed) as agent, \
+            socket.create_connection(("127.0.0.1", agent.health_port), 30) as probe:
+        probe.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        seen = b""
+        while data := probe.recv(4096):
+            seen += data
+        assert seen.startswith(b"HTTP/1.1 200 OK") and b"Connection: close" in seen
+
+
+def test_readiness_is_told_to_many_at_once(bed):
+    with running_agent(bed) as agent, concurrent.futures.ThreadPoolExecutor(16) as pool:
+        assert set(pool.map(agent.health, ["/readyz"] * 32)) == {(200, "ok\n")}
+
+
+# --- files
+
+
+def test_tells_strangers_nothing_of_its_files(bed):
+    with running_agent(bed) as agent:
+        tokens = agent.path / "tokens.json"
+        tokens.chmod(0o644)
+        wait_until(lambda: agent.call("GET", f"{API}/sessions").status == 503, GONE_SECONDS,
+                   "the file is refused")
+        answer = agent.call("GET", f"{API}/sessions")
+        assert str(agent.path) not in answer.message() and "0644" not in answer.message()
+        assert str(tokens) in agent.log() and "0644" in agent.audit()[-1]["reason"]
+
+
+# --- its end
+
+
+def test_answers_what_it_was_asked_before_it_stops(bed):
+    with running_agent(bed, runtime={"callTimeout": "4s"}) as agent, \
+            contextlib.closing(agent.connect()) as kept, \
+            contextlib.closing(agent.connect()) as busy:
+        assert ask(kept, "GET", f"{API}/sessions").status == 200
+        os.kill(bed.pid, signal.SIGSTOP)
+        try:
+            busy.request("GET", f"{API}/pods", headers={"Authorization": f"Bearer {TOKEN}"})
+            for _ in range(3):  # by then that one is under way
+                assert ask(kept, "GET", f"{API}/sessions").status == 200
+            agent.process.terminate()
+            wait_until(lambda: ask(kept, "GET", f"{API}/sessions").status == 503, GONE_SECONDS,
+                       "new requests are refused")
+            assert busy.getresponse().status == 504
+        finally:
+            os.kill(bed.pid, signal.SIGCONT)
+        assert agent.process.wait(GONE_SECONDS) == 0
+        assert agent.log().rstrip().endswith("in_time=true")
+
+
+def test_sweeps_what_a_killed_agent_left(bed):
+    with running_agent(bed) as agent:
+        assert works(agent)
+        agent.process.kill()
+        agent.process.wait()
+        # Its name says which process has made it; that one is no more.
+        namespace = os.stat("/proc/self/ns/pid").st_ino
+        left = f"{namespace}-{agent.process.pid}-1-00000000"
+        parents = agent.cgroup_parents()
+        assert parents
+        for parent in parents:
+            (parent / left).mkdir()
+        agent.start()
+        assert not [parent for parent in parents if (parent / left).exists()]
+        assert works(agent)
+
+
+# --- an API server that hangs
+
+
+@contextlib.contextmanager
+def asking_agent(bed: Containerd, folder: pathlib.Path, call_timeout: str):
+    """An agent and the stand-in that it asks, which knows one token and then hangs."""
+    def review(headers: dict[str, str]) -> bytes:
+        return answer(201, {"kind": "TokenReview", "status": {
+            "authenticated": True, "user": {"username": "alice"}}})
+
+    with ApiStandIn(folder) as api:
+        own = folder / "own.token"
+        own.write_text("the-agents-own")
+        api.answers["/"] = api.hang
+        api.answers["/apis/authentication.k8s.io/"] = review
+        config = {"standalone": False, "server": {"stopGrace": "1s"}, "auth": {
+            "staticTokensFile": "", "apiServer": {
+                "url": f"https://127.0.0.1:{api.port}", "caFile": str(api.certificate),
+                "tokenFile": str(own), "callTimeout": call_timeout}}}
+        with Agent(BUILD_DIR, bed.endpoint, config) as agent:
+            assert agent.call("GET", "/version").status == 200
+            api.answers["/apis/authentication.k8s.io/"] = api.hang
+            yield agent, api
+
+
+def ask_as_strangers(agent: Agent, api: ApiStandIn, count: int, stack: contextlib.ExitStack):
+    """Requests with a token each, that wait for the API server: more than it is asked at once."""
+    asked = api.count("/apis/authentication.k8s.io/")
+    for number in range(count):
+        one = stack.enter_context(contextlib.closing(agent.connect()))
+        one.request("GET", "/version", headers={"Authorization": f"Bearer stranger-{number}"})
+    wait_until(lambda: api.count("/apis/authentication.k8s.io/") > asked, GONE_SECONDS,
+               "the API server is asked")
+
+
+def test_strangers_do_not_hold_up_those_who_are_known(bed, tmp_path):
+    with asking_agent(bed, tmp_path, "60s") as (agent, api), contextlib.ExitStack() as stack:
+        ask_as_strangers(agent, api, 24, stack)
+        start = time.monotonic()
+        assert agent.call("GET", "/version").status == 200
+        assert time.monotonic() - start < 20
+
+
+def test_stops_although_the_api_server_hangs(bed, tmp_path):
+    with asking_agent(bed, tmp_path, "5s") as (agent, api), contextlib.ExitStack() as stack:
+        ask_as_strangers(agent, api, 24, stack)
+        start = time.monotonic()
+        assert agent.stop() == 0 and time.monotonic() - start < 15
+    with asking_agent(bed, tmp_path, "5s") as (agent, api), \
+            concurrent.futures.ThreadPoolExecutor(1) as pool:
+        # Nobody waits for this one but the health port.
+        probe = pool.submit(agent.health, "/readyz")
+        wait_until(lambda: api.count("/version"), GONE_SECONDS, "readiness is asked for")
+        assert agent.stop() == 0
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            probe.result()

@@ -179,7 +179,9 @@ def test_counts_what_happens(bed):
         assert agent.closed("word")
         agent.exec("shop/web", ["cat"], stdin="12345")
         agent.exec("shop/nowhere", ["true"])
+        assert agent.call("GET", f"{API}/pods", headers={"X-Long": "x" * 40000}).status == 431
         told = metrics(agent)
+        assert told['ns_debug_requests_total{code="431",method="any",route="none"}'] == 1
         assert (told["ns_debug_sessions_open"], told["ns_debug_sessions_total"]) == (0, 2)
         assert told['ns_debug_sessions_ended_total{cause="client gone"}'] == 1
         assert told['ns_debug_sessions_ended_total{cause="exit"}'] == 1

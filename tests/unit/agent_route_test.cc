@@ -214,5 +214,11 @@ TEST(RouteTest, ParametersAreDecodedOnceAndOnlyBetweenTheSlashes) {
   }
 }
 
+TEST(RouteTest, TellsTheMethodsOfAPath) {
+  EXPECT_EQ(AllowedMethods({"apis", "ns-debug.io", "v1alpha1", "nodes", "n", "exec"}), "GET, POST");
+  EXPECT_EQ(AllowedMethods({"version"}), "GET");
+  EXPECT_EQ(AllowedMethods({"nowhere"}), "");
+}
+
 }  // namespace
 }  // namespace nsdebug
