@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -21,6 +22,16 @@ bool IsNonBlocking(int fd) {
 void WaitUntilWritable(int fd) {
   pollfd watched = {fd, POLLOUT, 0};
   (void)::poll(&watched, 1, -1);
+}
+
+// Kernels before 5.9 have no close_range(2): what is open lies below this.
+constexpr unsigned kMostDescriptors = 65536;
+
+void CloseRange(unsigned first, unsigned last) {
+  if (first > last || ::close_range(first, last, 0) == 0) return;
+  for (unsigned fd = first; fd <= std::min(last, kMostDescriptors); ++fd) {
+    ::close(static_cast<int>(fd));
+  }
 }
 
 }  // namespace
@@ -65,6 +76,18 @@ Result<void> WriteAll(int fd, std::string_view data, std::string_view name) {
     data.remove_prefix(static_cast<size_t>(count));
   }
   return {};
+}
+
+void CloseAllBut(std::vector<int> kept) {
+  std::sort(kept.begin(), kept.end());
+  unsigned next = 0;
+  for (int fd : kept) {
+    if (fd < 0) continue;
+    const auto number = static_cast<unsigned>(fd);
+    if (number > next) CloseRange(next, number - 1);
+    next = number + 1;
+  }
+  CloseRange(next, ~0U);
 }
 
 }  // namespace nsdebug

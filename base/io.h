@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/unique_fd.h"
@@ -28,5 +29,8 @@ Result<std::string> ReadFile(const std::string& path, size_t limit = kMaxProcFil
 /// Writes everything, over short writes and EINTR. It waits also where the descriptor would not:
 /// standard output may be shared with somebody who has made it non-blocking.
 Result<void> WriteAll(int fd, std::string_view data, std::string_view name);
+
+/// Closes every descriptor of the process but these; negative ones count as none.
+void CloseAllBut(std::vector<int> kept);
 
 }  // namespace nsdebug

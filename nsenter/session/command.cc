@@ -2,21 +2,21 @@
 
 #include <fmt/format.h>
 #include <grp.h>
-#include <linux/close_range.h>
 #include <sched.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdlib>
 
+#include "base/io.h"
 #include "base/message_socket.h"
-#include "base/text.h"
 #include "nsenter/capabilities.h"
 #include "nsenter/cgroup.h"
 #include "nsenter/program.h"
 #include "nsenter/seccomp/seccomp_filter.h"
 #include "nsenter/session/pty.h"
 #include "nsenter/session/report.h"
+#include "nsenter/session/working_directory.h"
 
 namespace nsdebug {
 
@@ -43,7 +43,8 @@ class Command {
          {Stage{Step::kCgroup, &Command::EnterCgroup},
           Stage{Step::kJoin, &Command::JoinCgroupNamespace},
           Stage{Step::kTerminal, &Command::Attach}, Stage{Step::kIdentity, &Command::TakeLimits},
-          Stage{Step::kJoin, &Command::JoinUserNamespace},
+          Stage{Step::kIdentity, &Command::TakeLabel},
+          Stage{Step::kJoin, &Command::JoinUserNamespace}, Stage{Step::kIdentity, &Command::LetGo},
           Stage{Step::kIdentity, &Command::BecomeUser}, Stage{Step::kSeccomp, &Command::Confine}}) {
       if (Result<void> done = (this->*stage.run)(); !done) Fail({stage.step, done.error(), 1});
     }
@@ -51,9 +52,8 @@ class Command {
     plan_.signals.Restore();
     // After the last change of user, which would clear it.
     DieWithParent(plan_.init_pidfd);
-    // Nothing but the standard streams is for the command; the report closes with the exec and so
-    // tells that it worked.
-    ::close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    // What LetGo() has left besides the standard streams is close-on-exec; that the report closes
+    // with the exec tells that it worked.
     const ExecFailure failure =
         plan_.spec.command.empty() ? ExecShell() : ExecProgram(plan_.spec.command);
     Fail({Step::kExec, {Code::kNotFound, failure.message + Hint(failure), 0}, failure.exit_code});
@@ -113,6 +113,19 @@ class Command {
     return {};
   }
 
+  Result<void> TakeLabel() {
+    return plan_.identity ? TakeSecurityLabel(plan_.identity->label, plan_.proc) : Result<void>();
+  }
+
+  /// Before any path of the target or of the caller is walked: close-on-exec is too late for a
+  /// working directory or a program that is "/proc/self/fd/N/.." (CVE-2024-21626). None of those
+  /// that stay is a directory.
+  Result<void> LetGo() {
+    CloseAllBut(
+        {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, plan_.armed, plan_.init_pidfd, plan_.report});
+    return {};
+  }
+
   Result<void> BecomeUser() {
     if (plan_.identity) {
       Identity identity = *plan_.identity;
@@ -144,8 +157,10 @@ class Command {
     }
     if (::setresgid(gid, gid, gid) != 0) return FailErrno(fmt::format("set group {}", gid));
     if (::setresuid(uid, uid, uid) != 0) return FailErrno(fmt::format("set user {}", uid));
-    if (plan_.spec.working_directory && ::chdir(plan_.spec.working_directory->c_str()) != 0) {
-      return FailErrno("enter working directory " + Printable(*plan_.spec.working_directory));
+    if (plan_.spec.working_directory) {
+      if (Result<void> entered = EnterWorkingDirectory(*plan_.spec.working_directory); !entered) {
+        return entered;
+      }
     }
     SetEnvironment(uid);
     return ApplySets(SetsFor(plan_.spec.capabilities));

@@ -12,6 +12,7 @@ namespace nsdebug {
 struct CommandPlan {
   const SessionSpec& spec;
   const std::optional<Identity>& identity;  ///< of the container view
+  int proc;                                 ///< our /proc, where `identity` has a label; else -1
   int cgroup_namespace;                     ///< -1: none to join
   int user_namespace;                       ///< -1: none to join
   int terminal;                             ///< -1: the standard streams stay

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -130,18 +129,7 @@ class GuardProcess {
 
   /// Standard streams included: a pipe that the guard holds would never be at its end.
   void CloseEverythingElse() {
-    std::vector<int> kept = {control_, parent_};
-    if (watch_.starter_fd >= 0) kept.push_back(watch_.starter_fd);
-    if (has_terminal_) kept.push_back(watch_.terminal_fd);
-    std::sort(kept.begin(), kept.end());
-    unsigned next = 0;
-    for (int fd : kept) {
-      if (static_cast<unsigned>(fd) > next) {
-        ::close_range(next, static_cast<unsigned>(fd) - 1, 0);
-      }
-      next = static_cast<unsigned>(fd) + 1;
-    }
-    ::close_range(next, ~0U, 0);
+    CloseAllBut({control_, parent_, watch_.starter_fd, has_terminal_ ? watch_.terminal_fd : -1});
   }
 
   void WatchUntilOver() {

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "nsenter/program.h"
+#include "nsenter/session/working_directory.h"
 
 namespace nsdebug {
 
@@ -100,17 +101,10 @@ Result<void> MapIds(const ProcessHandle& process, Identity* identity) {
   return {};
 }
 
-Result<void> WriteLabel(const char* file, const std::string& label) {
-  Result<UniqueFd> fd = Open(file, O_WRONLY);
+Result<void> WriteLabel(int proc, const char* file, const std::string& label) {
+  Result<UniqueFd> fd = Open(file, O_WRONLY, proc);
   if (!fd) return Propagate(fd.error(), "take the target's security label");
   return WriteAll(fd->get(), label, file);
-}
-
-Result<void> SetLabels(const Identity& identity) {
-  const SecurityLabel& label = identity.label;
-  if (!label.selinux.empty()) return WriteLabel("/proc/thread-self/attr/exec", label.selinux);
-  if (label.apparmor.empty() || label.apparmor == "unconfined") return {};
-  return WriteLabel("/proc/thread-self/attr/apparmor/exec", "exec " + label.apparmor);
 }
 
 }  // namespace
@@ -220,8 +214,13 @@ Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::stri
   return identity;
 }
 
+Result<void> TakeSecurityLabel(const SecurityLabel& label, int proc) {
+  if (!label.selinux.empty()) return WriteLabel(proc, "thread-self/attr/exec", label.selinux);
+  if (label.apparmor.empty() || label.apparmor == "unconfined") return {};
+  return WriteLabel(proc, "thread-self/attr/apparmor/exec", "exec " + label.apparmor);
+}
+
 Result<void> AssumeIdentity(const Identity& identity, bool groups_dropped) {
-  if (Result<void> set = SetLabels(identity); !set) return set;
   if (Result<void> dropped = DropBounding(identity.capabilities.bounding); !dropped) return dropped;
   if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return FailErrno("keep capabilities: prctl");
   if (::setgroups(identity.groups.size(), identity.groups.data()) != 0 &&
@@ -235,8 +234,8 @@ Result<void> AssumeIdentity(const Identity& identity, bool groups_dropped) {
     return FailErrno(fmt::format("set user {}", identity.uid));
   }
   // With the user's own rights: a directory only root may enter is refused, as the runtime does.
-  if (::chdir(identity.working_directory.c_str()) != 0) {
-    return FailErrno("enter working directory " + Printable(identity.working_directory));
+  if (Result<void> entered = EnterWorkingDirectory(identity.working_directory); !entered) {
+    return entered;
   }
   if (Result<void> applied = ApplySets(identity.capabilities); !applied) return applied;
   ::umask(identity.umask);

@@ -48,9 +48,13 @@ Result<Identity> ParseProcessStatus(const std::string& status, const std::string
 /// outside it; nothing when it has none.
 std::optional<uint32_t> MapIntoUserNamespace(std::string_view map, uint32_t id);
 
-/// Becomes it. In the target's namespaces, single-threaded, before exec; working directory and
-/// environment included, no_new_privs last. `groups_dropped`: the supplementary groups are gone,
-/// and it may be that the user namespace lets nobody set any.
+/// Has the next exec take the label. By `proc`, the /proc that ns-enter started with: that of the
+/// target is what the target makes of it, and may be no proc file system at all (CVE-2019-16884).
+Result<void> TakeSecurityLabel(const SecurityLabel& label, int proc);
+
+/// Becomes it, but for the label. In the target's namespaces, single-threaded, before exec; working
+/// directory and environment included, no_new_privs last. `groups_dropped`: the supplementary
+/// groups are gone, and it may be that the user namespace lets nobody set any.
 Result<void> AssumeIdentity(const Identity& identity, bool groups_dropped);
 
 }  // namespace nsdebug

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
-#include <linux/close_range.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -38,23 +37,25 @@ class SessionInit {
 
   [[noreturn]] void Run() {
     ::prctl(PR_SET_PDEATHSIG, kParentDied, 0, 0, 0);
-    // Processes of the target see us from here on: see EnterTarget() in enter.cc.
+    // Processes of the target see us from here on: see EnterTarget() in enter.cc, also for whom it
+    // does not keep away.
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (HasExited(plan_.parent_pidfd)) ::_exit(1);
     SetProcessTitle("ns-enter: init of a debug session");
     ::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     if (Result<void> entered = EnterView(); !entered) Fail(Step::kView, entered.error());
-    if (Result<void> opened = OpenTerminal(); !opened) Fail(Step::kTerminal, opened.error());
     Result<Supervisor> supervisor = Supervisor::Create(true);
     if (!supervisor) Fail(Step::kExec, supervisor.error());
     Result<Message> go = ReceiveMessage(plan_.go, kGoTimeoutMs);
-    if (!go) ::_exit(1);
+    if (!go) Fail(Step::kCgroup, go.error());
     if (Result<void> joined = TakePlace(go->fds); !joined) Fail(Step::kCgroup, joined.error());
+    // Not before: what the target has put at /dev/ptmx is opened under the rules for its devices.
+    if (Result<void> opened = OpenTerminal(); !opened) Fail(Step::kTerminal, opened.error());
     const pid_t command = StartCommand();
     (void)SendMessage(plan_.report, EncodeEvent(SessionEvent::Started(command)));
     if (Result<void> disarmed = Disarm(supervisor->fd()); !disarmed) {
       ::kill(command, SIGKILL);
-      ::_exit(1);
+      Fail(Step::kExec, disarmed.error());
     }
     Reap(&*supervisor, command);
   }
@@ -139,6 +140,7 @@ class SessionInit {
     ::close(armed[1]);
     const CommandPlan command_plan{plan_.spec,
                                    plan_.identity,
+                                   plan_.proc.get(),
                                    plan_.cgroup_namespace.get(),
                                    plan_.user_namespace.get(),
                                    terminal_.get(),
@@ -159,15 +161,9 @@ class SessionInit {
     // In any view: a command that may trace would else have the init make a user namespace, with
     // every capability in it, that its own filter refuses it.
     if (Result<void> confined = ApplySeccompFilter(); !confined) return confined;
-    if (::chdir("/") != 0) ::_exit(1);
-    const int low = std::min(signals_fd, plan_.status);
-    const int high = std::max(signals_fd, plan_.status);
+    if (::chdir("/") != 0) return FailErrno("disarm the session's init: chdir");
     // Standard streams too: the command's readers wait for the end of them.
-    if (low > 0) ::close_range(0, static_cast<unsigned>(low) - 1, 0);
-    if (high > low + 1) {
-      ::close_range(static_cast<unsigned>(low) + 1, static_cast<unsigned>(high) - 1, 0);
-    }
-    ::close_range(static_cast<unsigned>(high) + 1, ~0U, 0);
+    CloseAllBut({signals_fd, plan_.status});
     return {};
   }
 

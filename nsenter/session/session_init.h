@@ -21,6 +21,7 @@ struct InitPlan {
   const SessionSpec& spec;
   const ProcessHandle* process;      ///< the target; null for a sandbox without one
   std::optional<Identity> identity;  ///< of the container view
+  UniqueFd proc;                     ///< our /proc, for the command's security label; invalid: none
   UniqueFd cgroup_namespace;         ///< joined by the command; invalid: none
   UniqueFd user_namespace;           ///< joined by the command, last; invalid: none
   const SignalState& signals;
@@ -28,7 +29,7 @@ struct InitPlan {
   std::vector<const CgroupMembership*> cgroups;  ///< to join when the view stands
   const CgroupMembership* command_cgroup;        ///< null: the command is where the init is
   int go;      ///< a message here, with the tasks of cgroups to join besides, starts the command
-  int report;  ///< messages: see session.cc
+  int report;  ///< messages: see report.h
   int status;  ///< the command's WaitStatus is written here
 };
 

@@ -91,6 +91,10 @@ Result<void> SessionSetup::PrepareIdentity() {
   Result<Identity> identity = ContainerIdentity(*process_, target_->process_spec);
   if (!identity) return Propagate(identity.error());
   identity_ = std::move(*identity);
+  if (NameOf(identity_->label).empty()) return {};
+  Result<UniqueFd> proc = Open("/proc", O_PATH | O_DIRECTORY);
+  if (!proc) return Propagate(proc.error());
+  proc_ = std::move(*proc);
   return {};
 }
 
@@ -213,7 +217,7 @@ Result<void> SessionSetup::StartInit() {
     session_.guard.reset();
     report->first.Reset();
     status->read.Reset();
-    RunSessionInit({spec_, process_ ? &*process_ : nullptr, std::move(identity_),
+    RunSessionInit({spec_, process_ ? &*process_ : nullptr, std::move(identity_), std::move(proc_),
                     std::move(cgroup_namespace_), std::move(user_namespace_), *session_.signals,
                     own_pidfd->get(), CgroupsOfInit(birthplace),
                     session_.cgroup ? &session_.cgroup->command() : nullptr, go->second.get(),
@@ -246,7 +250,7 @@ Result<void> SessionSetup::LimitSession() {
     }
   }
   Result<void> sent = SendMessage(go_.get(), "go", tasks);
-  // Closed: the init has failed, and its report says why.
+  // Closed: the init has failed and its report says why, or it was killed.
   return sent || sent.error().error_number == EPIPE ? Result<void>() : sent;
 }
 

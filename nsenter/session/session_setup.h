@@ -65,6 +65,7 @@ class SessionSetup {
   Step step_ = Step::kPlan;
   RunningSession session_;
   std::optional<ProcessHandle> process_;
+  UniqueFd proc_;
   UniqueFd cgroup_namespace_;
   UniqueFd user_namespace_;
   std::optional<Identity> identity_;

@@ -226,6 +226,53 @@ def test_a_shell_that_is_our_own_program_runs_with_the_targets_rights_only(ns_en
         assert "no namespace specified" in result.stderr
 
 
+# As many as a session has open at its fullest, and some.
+DESCRIPTORS = range(3, 48)
+UP = "../../../../../../../../../.."
+
+
+@pytest.mark.parametrize("mode", [["--toolbox", "/"], ["--view", "container"]], ids=" ".join)
+def test_no_working_directory_leads_to_a_descriptor_of_ours(ns_enter, mode, tmp_path):
+    """runc's CVE-2024-21626: a directory of the node that is still open when we go there."""
+    (tmp_path / "secret").write_text("of the node", encoding="ascii")
+    with trapped_root(lambda root: None) as pid:
+        for fd in DESCRIPTORS:
+            result = session.run(ns_enter, pid, *mode, f"--wdns=/proc/self/fd/{fd}", "--",
+                                 "/bin/busybox", "cat", f"{UP}{tmp_path}/secret")
+            assert result.returncode == 1 and not result.stdout, (fd, result)
+            assert "working directory" in result.stderr
+
+
+@pytest.mark.parametrize("mode", [["--toolbox", "/"], ["--view", "container"]], ids=" ".join)
+def test_a_working_directory_outside_of_the_root_is_refused(ns_enter, mode):
+    """That of a standard stream stays open, and is the caller's to give, but not to go to."""
+    with trapped_root(lambda root: None) as pid:
+        node_root = os.open("/var", os.O_RDONLY)
+        try:
+            result = subprocess.run([ns_enter, "-t", str(pid), *mode, "--wdns=/proc/self/fd/0",
+                                     "--", "/bin/busybox", "pwd"], stdin=node_root, timeout=20,
+                                    capture_output=True, text=True, check=False)
+        finally:
+            os.close(node_root)
+        assert result.returncode == 1 and not result.stdout, result
+        assert "outside of the root directory" in result.stderr
+
+
+def programs_behind_descriptors(root: pathlib.Path) -> None:
+    # To the file in the node's mount namespace, where this target's root is a folder.
+    for fd in DESCRIPTORS:
+        (root / "bin" / f"busybox-{fd}").symlink_to(
+            f"/proc/self/fd/{fd}/{UP}{root}/bin/busybox")
+
+
+def test_no_program_leads_to_a_descriptor_of_ours(ns_enter):
+    with trapped_root(programs_behind_descriptors) as pid:
+        for fd in DESCRIPTORS:
+            result = session.run(ns_enter, pid, "--view", "container", "--",
+                                 f"/bin/busybox-{fd}", "echo", "of the node")
+            assert result.returncode in (126, 127) and not result.stdout, (fd, result)
+
+
 def proc_and_dev_that_lie(root: pathlib.Path) -> None:
     (root / "dev" / "null").symlink_to("/dev/sda")
     (root / "dev" / "ptmx").symlink_to("/proc/1/fd/0")

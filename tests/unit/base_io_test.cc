@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -55,6 +56,21 @@ TEST(OpenTest, NamesThePathInItsError) {
   ASSERT_FALSE(fd);
   EXPECT_EQ(fd.error().code, Code::kNotFound);
   EXPECT_EQ(fd.error().message, "open /nonexistent/file: no such file or directory");
+}
+
+TEST(CloseAllButTest, LeavesThoseThatWereNamed) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    for (int fd : {10, 11, 12, 300}) ::dup2(STDERR_FILENO, fd);
+    CloseAllBut({300, STDERR_FILENO, -1, 11});
+    const auto open = [](int fd) { return ::fcntl(fd, F_GETFD) >= 0; };
+    const bool right = open(STDERR_FILENO) && open(11) && open(300) && !open(STDIN_FILENO) &&
+                       !open(STDOUT_FILENO) && !open(10) && !open(12);
+    ::_exit(right ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 TEST(UniqueFdTest, ClosesOnceAndMovesOwnership) {
