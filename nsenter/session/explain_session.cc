@@ -116,6 +116,10 @@ class Explanation {
       if (spec_.view == View::kToolbox) return "created";
       return spec_.view == View::kContainer ? "joined" : "kept";
     }
+    if (flag == CLONE_NEWPID && spec_.view == View::kToolbox &&
+        (other == 0 || (spec_.namespaces & flag) == 0)) {
+      return "created";
+    }
     if (other == 0) return "kept";
     if (flag == CLONE_NEWUSER) return own == other ? "kept" : "joined";
     return (spec_.namespaces & flag) != 0 ? "joined" : "kept";

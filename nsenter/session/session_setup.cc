@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -137,6 +139,8 @@ Result<void> SessionSetup::StartGuard() {
 }
 
 /// The mount namespace is the view's business, the user and the cgroup namespace are the command's.
+/// A toolbox whose PID namespace is nobody's gets a new one: its /proc would be the node's, and its
+/// command could signal what is in there.
 Result<void> SessionSetup::JoinTarget() {
   step_ = Step::kJoin;
   ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -159,7 +163,12 @@ Result<void> SessionSetup::JoinTarget() {
       if (handle.kind == type.name) joins.push_back({&type, std::move(handle.fd), handle.path});
     }
   }
-  return JoinNamespaces(joins, process_ ? &*process_ : nullptr);
+  const bool joins_pid = std::any_of(joins.begin(), joins.end(), [](const NamespaceJoin& join) {
+    return join.type->flag == CLONE_NEWPID;
+  });
+  Result<void> joined = JoinNamespaces(joins, process_ ? &*process_ : nullptr);
+  if (!joined || spec_.view != View::kToolbox || joins_pid) return joined;
+  return ::unshare(CLONE_NEWPID) == 0 ? joined : FailErrno("create a PID namespace for the view");
 }
 
 Result<void> SessionSetup::MakeCgroup() {

@@ -1,5 +1,6 @@
 """What a session sees: the target, its tools, and nothing else."""
 
+import json
 import os
 import pathlib
 import socket
@@ -244,6 +245,19 @@ def test_the_toolbox_shows_any_kind_of_container(bed, ns_enter, kind):
                                 "processes of the pod": "/pause"}.get(kind, "/server")
     assert first == "/server" or "/server" in processes
     assert ("Read-only" in result.stdout) == (kind == "read-only root")
+
+
+def test_without_a_pid_namespace_to_join_a_toolbox_has_a_new_one(ns_enter, pid):
+    """Its /proc would else be that of the node, whose processes its command could signal."""
+    result = session.run(ns_enter, pid, "-n", "--view", "toolbox", "--toolbox", "/", "--", "sh",
+                         "-c", f"ls /proc | grep -c '^[0-9]*$'; kill -0 {os.getpid()}; exit 3")
+    assert result.returncode == 3, result.stderr
+    assert int(result.stdout) <= 5
+    assert "No such process" in result.stderr
+    explained = session.run(ns_enter, pid, "-n", "--view", "toolbox", "--toolbox", "/", "--explain",
+                            "-o", "json")
+    rows = {row["type"]: row["action"] for row in json.loads(explained.stdout)["namespaces"]}
+    assert (rows["pid"], rows["net"], rows["ipc"]) == ("created", "joined", "kept")
 
 
 def test_the_host_view_has_the_nodes_files_and_the_targets_network(ns_enter, pid):
