@@ -108,7 +108,8 @@ class GuardProcess {
     EndSession(watch_.cgroup, init_pidfd_.get());
     // Root in the target can stop the init, and ns-enter then stops like a command's parent does.
     (void)SendSignal(parent_, SIGCONT);
-    ::_exit(0);
+    // Without an init it has not seen all that ns-enter may have made since.
+    ::_exit(init_pidfd_.valid() ? 0 : 1);
   }
 
  private:

@@ -44,7 +44,8 @@ class Guard {
   /// Why it did, e.g. kDeadline; empty when it did not.
   std::string TakeCause();
 
-  /// Has it end the session and waits until it has; false when it was killed before it could.
+  /// Has it end the session and waits until it has; false when it was killed before it could, or
+  /// was through before it had heard of the init.
   bool Finish();
 
   static constexpr const char* kDeadline = "deadline";

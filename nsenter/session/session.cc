@@ -96,7 +96,10 @@ class Session {
     if (!message) {
       // Closed by the exec, unless it failed.
       session_.report.Reset();
-      if (!failure_) Tell(SessionEvent::Of(SessionEvent::Kind::kExecuted));
+      if (failure_) return;
+      if (started_) return Tell(SessionEvent::Of(SessionEvent::Kind::kExecuted));
+      // Nor is it a failure of its own when the guard is ending the session.
+      if (cause_.empty()) failure_ = InitGone();
       return;
     }
     Result<SessionEvent> event = DecodeEvent(message->bytes);
@@ -105,10 +108,17 @@ class Session {
     } else if (event->kind == SessionEvent::Kind::kTerminal && message->fds.size() == 1) {
       TakeTerminal(std::move(message->fds[0]));
     } else if (event->kind == SessionEvent::Kind::kStarted) {
+      started_ = true;
       supervisor->Watch(session_.init, event->command);
     } else if (event->kind == SessionEvent::Kind::kFailed) {
       failure_ = event->failure;
     }
+  }
+
+  static SetupFailure InitGone() {
+    return {Step::kExec,
+            {Code::kAborted, "the session's init was killed before the command started", 0},
+            1};
   }
 
   /// Tells the agent, where there is one.
@@ -187,7 +197,7 @@ class Session {
 
   void End() {
     if (!session_.guard) return;
-    // A guard that was killed leaves its work to us.
+    // A guard that was killed leaves its work to us, and one that ended early what came after.
     if (!session_.guard->Finish()) EndSession(session_.cgroup, session_.init_pidfd.get());
     session_.guard.reset();
     if (session_.init > 0 && !init_reaped_) {
@@ -213,6 +223,7 @@ class Session {
   SessionSetup setup_;
   RunningSession& session_;
 
+  bool started_ = false;
   bool init_reaped_ = false;
   UniqueFd grace_;
   int grace_signal_ = 0;

@@ -173,6 +173,17 @@ def guard_of(pid: int) -> int:
     raise AssertionError("no guard")
 
 
+@pytest.mark.parametrize("view", ["host", "toolbox"])
+def test_leaves_nothing_when_its_starter_was_gone_before_it_began(ns_enter, pid, view):
+    """The guard is through before there is a cgroup and an init."""
+    for _ in range(20):
+        with subprocess.Popen([ns_enter, "-t", str(pid), "--view", view, "--starter-fd", "0", "--",
+                               "sleep", "1000"], stdin=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as process:
+            process.wait(10)
+            assert not session.cgroups_of(process.pid)
+
+
 def test_a_killed_guard_is_replaced_by_ns_enter(ns_enter, pid):
     running = session.Session(ns_enter, pid, WAYS["daemon"])
     try:
