@@ -10,6 +10,8 @@
 
 #include <memory>
 
+#include "base/process.h"
+
 namespace nsdebug {
 
 namespace {
@@ -61,12 +63,17 @@ bool DropGroupsEarly(const CredentialPlan& plan) {
   return plan.drop_groups && ::setgroups(0, nullptr) == 0;
 }
 
-Result<void> ApplyCredentials(const CredentialPlan& plan, int proc, bool groups_dropped) {
+Result<void> ApplyCredentials(const CredentialPlan& plan, const ProcessHandle* target,
+                              bool groups_dropped) {
   struct stat owner {};
   if ((plan.uid && plan.uid->follow) || (plan.gid && plan.gid->follow)) {
     // The directory's owner is the effective user even of a process that is not dumpable.
-    if (::fstatat(proc, "", &owner, AT_EMPTY_PATH) != 0) {
+    if (target == nullptr || ::fstatat(target->proc(), "", &owner, AT_EMPTY_PATH) != 0) {
       return FailErrno("find the user of the target process");
+    }
+    // Of one that is gone the kernel says that it is root's.
+    if (HasExited(target->pidfd())) {
+      return Fail(Code::kAborted, fmt::format("process {} has exited", target->pid()));
     }
   }
   if (plan.keep_caps && ::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) {

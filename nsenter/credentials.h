@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "nsenter/options.h"
+#include "nsenter/process_handle.h"
 
 namespace nsdebug {
 
@@ -28,8 +29,10 @@ CredentialPlan PlanCredentials(const Options& options, bool joins_user_namespace
 /// Returns whether it worked: after the join it may not be (setgroups "deny").
 bool DropGroupsEarly(const CredentialPlan& plan);
 
-/// Becomes the planned user. `proc` is the target's /proc/PID, or -1: its owner, as seen from the
-/// user namespace joined meanwhile, is what "follow" means. Needs a single-threaded process.
-Result<void> ApplyCredentials(const CredentialPlan& plan, int proc, bool groups_dropped);
+/// Becomes the planned user. "follow" means that of the target, which may be null without it, as
+/// seen from the user namespace joined meanwhile; kAborted when it has exited. Needs a
+/// single-threaded process.
+Result<void> ApplyCredentials(const CredentialPlan& plan, const ProcessHandle* target,
+                              bool groups_dropped);
 
 }  // namespace nsdebug

@@ -101,8 +101,8 @@ int BecomeCommand(const Plan& plan, bool groups_dropped, int parent_pidfd) {
   if (new_proc) {
     if (Result<void> mounted = MountProc(); !mounted) return ReportSetupFailure(mounted.error());
   }
-  const int proc = plan.process ? plan.process->proc() : -1;
-  if (Result<void> applied = ApplyCredentials(plan.credentials, proc, groups_dropped); !applied) {
+  const ProcessHandle* target = plan.process ? &*plan.process : nullptr;
+  if (Result<void> applied = ApplyCredentials(plan.credentials, target, groups_dropped); !applied) {
     return ReportSetupFailure(applied.error());
   }
   if (parent_pidfd >= 0) DieWithParent(parent_pidfd);

@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include "base/process.h"
 #include "nsenter/credentials.h"
 
 namespace nsdebug {
@@ -55,6 +59,26 @@ TEST(PlanCredentialsTest, KeepsCapabilitiesOnlyOfAUserNamespace) {
   options.keep_caps = true;
   EXPECT_FALSE(PlanCredentials(options, false).keep_caps);
   EXPECT_TRUE(PlanCredentials(options, true).keep_caps);
+}
+
+TEST(ApplyCredentialsTest, FollowsNobodyWhoIsGone) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::pause();
+    ::_exit(0);
+  }
+  Result<UniqueFd> pidfd = OpenPidfd(child);
+  ASSERT_TRUE(pidfd);
+  Result<ProcessHandle> target = ProcessHandle::FromPidfd(std::move(*pidfd));
+  ASSERT_TRUE(target);
+  ::kill(child, SIGKILL);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+
+  CredentialPlan plan;
+  plan.uid = Options::Id{true, 0};
+  const Result<void> applied = ApplyCredentials(plan, &*target, false);
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().code, Code::kAborted);
 }
 
 }  // namespace
