@@ -1,5 +1,6 @@
 #include "nsenter/session/session_options.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <array>
@@ -31,6 +32,7 @@ constexpr uint64_t kLeastMemoryBytes = uint64_t{8} << 20;
 constexpr uint64_t kMostMemoryBytes = uint64_t{1} << 50;
 constexpr uint64_t kLeastPids = 8;
 constexpr uint64_t kMostPids = 4'194'304;
+constexpr uint64_t kLeastCpuMillis = 10;  // the kernel's: 1 ms of its period of 100 ms
 constexpr uint64_t kMostCpuMillis = 1'000'000;
 constexpr uint64_t kMostMilliseconds = uint64_t{7} * 24 * 3'600'000;
 
@@ -77,10 +79,10 @@ Result<std::chrono::milliseconds> ParseDuration(std::string_view text) {
 }
 
 Result<uint64_t> ParseCpus(std::string_view text) {
-  constexpr std::string_view kExpected = "a number of CPUs such as 1, 0.5 or 250m";
+  constexpr std::string_view kExpected = "a number of CPUs such as 1, 0.5 or 250m, at least 10m";
   if (text.ends_with('m')) {
     const auto millis = ParseNumber(text.substr(0, text.size() - 1), kMostCpuMillis);
-    if (millis && *millis > 0) return *millis;
+    if (millis && *millis >= kLeastCpuMillis) return *millis;
     return Bad(text, kExpected);
   }
   const size_t point = text.find('.');
@@ -90,7 +92,9 @@ Result<uint64_t> ParseCpus(std::string_view text) {
   if (fraction.size() > 3) return Bad(text, kExpected);
   fraction.resize(3, '0');
   const auto thousandths = ParseNumber(fraction);
-  if (!whole || !thousandths || *whole * 1000 + *thousandths == 0) return Bad(text, kExpected);
+  if (!whole || !thousandths || *whole * 1000 + *thousandths < kLeastCpuMillis) {
+    return Bad(text, kExpected);
+  }
   return *whole * 1000 + *thousandths;
 }
 
@@ -164,7 +168,10 @@ Result<void> SessionOptions::TakeLimit(int key, const std::string& text) {
     spec_.limits.pids = *pids;
   } else {
     const auto fd = ParseNumber(text, INT_MAX);
-    if (!fd) return Bad(text, "a descriptor, as --starter-fd and --plan-fd must be");
+    // Now, while what has the number can only be the caller's.
+    if (!fd || ::fcntl(static_cast<int>(*fd), F_GETFD) < 0) {
+      return Bad(text, "an open descriptor, as --starter-fd and --plan-fd must be");
+    }
     (key == kStarterFd ? starter_fd_ : plan_fd_) = static_cast<int>(*fd);
   }
   return {};

@@ -1,8 +1,10 @@
 #include "nsenter/session/terminal.h"
 
+#include <limits.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/io.h"
@@ -13,6 +15,9 @@ namespace nsdebug {
 namespace {
 
 constexpr size_t kBufferBytes = 65536;
+// What a pipe that is writable takes without blocking: pipe(7). The descriptor is the caller's, so
+// it stays a blocking one.
+constexpr size_t kWritableBytes = PIPE_BUF;
 // What a reader of our output may take to make room for the last of it.
 constexpr int kDrainTimeoutMs = 10'000;
 
@@ -101,7 +106,8 @@ void TerminalRelay::WriteInput() {
 }
 
 void TerminalRelay::WriteOutput() {
-  const ssize_t count = ::write(STDOUT_FILENO, to_user_.data(), to_user_.size());
+  const ssize_t count =
+      ::write(STDOUT_FILENO, to_user_.data(), std::min(to_user_.size(), kWritableBytes));
   if (count > 0) to_user_.erase(0, static_cast<size_t>(count));
   if (count < 0 && errno != EAGAIN && errno != EINTR) {
     to_user_.clear();

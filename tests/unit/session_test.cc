@@ -46,7 +46,7 @@ TEST(ParseCpusTest, TakesWholeFractionsAndMillis) {
   EXPECT_EQ(ParseCpus("2").value(), 2000u);
   EXPECT_EQ(ParseCpus("0.5").value(), 500u);
   EXPECT_EQ(ParseCpus("250m").value(), 250u);
-  for (const char* bad : {"", "0", "0m", ".", "1.2345", "-1", "m"})
+  for (const char* bad : {"", "0", "0m", "9m", "0.009", ".", "1.2345", "-1", "m"})
     EXPECT_FALSE(ParseCpus(bad)) << bad;
 }
 
