@@ -33,10 +33,10 @@ void ReadProcess(const Target& target, Entry* entry) {
     return ReadFile(fmt::format("/proc/{}/{}", target.pid, name));
   };
   const Result<std::string> status = read("status");
-  std::string label = NameOf(ReadSecurityLabel(read));
+  const Result<SecurityLabel> label = ReadSecurityLabel(read, FindSecurityModules());
   // Alive after the reads means that the number named this process while we read.
   if (!status || HasExited(target.pidfd.get())) return;
-  entry->security_label = std::move(label);
+  if (label) entry->security_label = NameOf(*label);
   const auto uid = EffectiveId(*status, "Uid:");
   const auto gid = EffectiveId(*status, "Gid:");
   if (uid && gid) entry->user = {static_cast<uid_t>(*uid), static_cast<gid_t>(*gid)};

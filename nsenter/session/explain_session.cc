@@ -133,11 +133,17 @@ class Explanation {
 
   /// Of SELinux or AppArmor: a session has ours, in the container view it gets the container's.
   std::string Label() const {
-    const std::string label =
-        NameOf(identity_ ? identity_->label : ReadSecurityLabel([](const std::string& name) {
-          return ReadFile("/proc/self/" + name);
-        }));
-    return label.empty() ? "none" : Printable(label);
+    Result<SecurityLabel> label;
+    if (identity_) {
+      label = identity_->label;
+    } else {
+      label =
+          ReadSecurityLabel([](const std::string& name) { return ReadFile("/proc/self/" + name); },
+                            FindSecurityModules());
+    }
+    if (!label) return "unknown: " + label.error().message;
+    const std::string name = NameOf(*label);
+    return name.empty() ? "none" : Printable(name);
   }
 
   ordered_json Cgroup() const {

@@ -103,6 +103,10 @@ Result<void> MapIds(const ProcessHandle& process, Identity* identity) {
 
 Result<void> WriteLabel(int proc, const char* file, const std::string& label) {
   Result<UniqueFd> fd = Open(file, O_WRONLY, proc);
+  // Before Linux 5.8 all modules have but the one file; see ReadSecurityLabel().
+  if (!fd && fd.error().error_number == ENOENT) {
+    fd = Open("thread-self/attr/exec", O_WRONLY, proc);
+  }
   if (!fd) return Propagate(fd.error(), "take the target's security label");
   return WriteAll(fd->get(), label, file);
 }
@@ -209,7 +213,10 @@ Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::stri
     }
   }
   if (!identity) return identity;
-  identity->label = ReadSecurityLabel([&](const std::string& name) { return process.Read(name); });
+  Result<SecurityLabel> label = ReadSecurityLabel(
+      [&](const std::string& name) { return process.Read(name); }, FindSecurityModules());
+  if (!label) return Propagate(label.error());
+  identity->label = std::move(*label);
   if (Result<void> read = ReadSeccomp(process, &*identity); !read) return Propagate(read.error());
   return identity;
 }
