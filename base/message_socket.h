@@ -11,7 +11,9 @@
 namespace nsdebug {
 
 /// Messages with descriptors over a SOCK_SEQPACKET pair, between two programs of ours on one node.
-inline constexpr size_t kMaxMessageBytes = 131072;
+inline constexpr size_t kMaxMessageBytes = size_t{16} << 20;
+/// What a socket takes at once whatever its buffers; a longer message goes in a sealed memory file.
+inline constexpr size_t kMaxInlineBytes = 131072;
 inline constexpr size_t kMaxMessageFds = 16;
 
 struct Message {

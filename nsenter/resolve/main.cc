@@ -71,6 +71,7 @@ int Main() {
   ::fcntl(kSocket, F_SETFD, FD_CLOEXEC);
   Result<Target> target = Resolve();
   Result<void> sent = target ? SendTarget(kSocket, *target) : SendError(kSocket, target.error());
+  if (target && !sent) sent = SendError(kSocket, sent.error());
   // At once: gRPC's threads need no orderly end.
   ::_exit(sent ? 0 : 1);
 }

@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include "base/io.h"
 #include "base/message_socket.h"
@@ -32,6 +33,31 @@ TEST(MessageSocketTest, TellsAClosedPeerFromASilentOne) {
   Result<Message> closed = ReceiveMessage(pair->first.get(), 1000);
   ASSERT_FALSE(closed);
   EXPECT_EQ(closed.error().code, Code::kUnavailable);
+}
+
+TEST(MessageSocketTest, CarriesWhatASocketDoesNotTakeAtOnce) {
+  Result<MessageSocketPair> pair = MakeMessageSocketPair();
+  ASSERT_TRUE(pair);
+  Result<UniqueFd> zero = Open("/dev/zero");
+  ASSERT_TRUE(zero);
+  const std::vector<int> fds(kMaxMessageFds, zero->get());
+  for (size_t size : {kMaxInlineBytes, kMaxInlineBytes + 1, kMaxMessageBytes}) {
+    const std::string sent(size, 'x');
+    ASSERT_TRUE(SendMessage(pair->first.get(), sent, fds));
+    Result<Message> message = ReceiveMessage(pair->second.get(), 1000);
+    ASSERT_TRUE(message) << message.error().message;
+    EXPECT_TRUE(message->bytes == sent) << size;
+    EXPECT_EQ(message->fds.size(), kMaxMessageFds);
+  }
+}
+
+TEST(MessageSocketTest, RefusesAMemoryFileThatItsSenderCanChange) {
+  Result<MessageSocketPair> pair = MakeMessageSocketPair();
+  ASSERT_TRUE(pair);
+  const UniqueFd file(::memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ASSERT_TRUE(file.valid());
+  ASSERT_TRUE(SendMessage(pair->first.get(), {"\0memfd", 6}, {file.get()}));
+  EXPECT_FALSE(ReceiveMessage(pair->second.get(), 1000));
 }
 
 TEST(MessageSocketTest, RefusesWhatExceedsItsBound) {
