@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -12,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 #include <vector>
 
 #include "base/io.h"
@@ -32,6 +34,9 @@ constexpr int kReapTimeoutMs = 2000;
 constexpr auto kHuntTimeout = std::chrono::milliseconds(5000);
 // When to look again for children that were missed.
 constexpr int kLookAgainMs = 5;
+// Exit codes of the guard besides 0.
+constexpr int kHeardOfNoInit = 1;
+constexpr int kLeftSome = 2;
 
 std::vector<pid_t> ChildrenOf(pid_t pid) {
   std::vector<pid_t> children;
@@ -46,16 +51,33 @@ std::vector<pid_t> ChildrenOf(pid_t pid) {
 /// Kills everything below `pid`. What is further down is stopped first, so that it makes no further
 /// children while we look at those it has. The init's own children are not: when the command stops,
 /// the init stops too, and could not reap.
-void KillTree(pid_t pid, bool stop_first, std::vector<UniqueFd>* killed) {
+void KillTree(pid_t pid, int pidfd, bool stop_first, std::vector<UniqueFd>* killed) {
+  std::vector<std::pair<pid_t, UniqueFd>> children;
   for (pid_t child : ChildrenOf(pid)) {
-    Result<UniqueFd> pidfd = OpenPidfd(child);
-    // A dead one has no children, and one that a tracer holds stays for as long as that likes.
-    if (!pidfd || HasExited(pidfd->get())) continue;
-    if (stop_first) (void)SendSignal(pidfd->get(), SIGSTOP);
-    KillTree(child, true, killed);
-    (void)SendSignal(pidfd->get(), SIGKILL);
-    killed->push_back(std::move(*pidfd));
+    // One that cannot be opened for want of descriptors is for the next round.
+    if (Result<UniqueFd> opened = OpenPidfd(child))
+      children.emplace_back(child, std::move(*opened));
   }
+  // Still a child after it was opened, and its parent alive: neither number has been reused.
+  const std::vector<pid_t> still = ChildrenOf(pid);
+  if (HasExited(pidfd)) return;
+  for (auto& [child, opened] : children) {
+    // A dead one has no children, and one that a tracer holds stays for as long as that likes.
+    if (std::find(still.begin(), still.end(), child) == still.end()) continue;
+    if (HasExited(opened.get())) continue;
+    if (stop_first) (void)SendSignal(opened.get(), SIGSTOP);
+    KillTree(child, opened.get(), true, killed);
+    (void)SendSignal(opened.get(), SIGKILL);
+    killed->push_back(std::move(opened));
+  }
+}
+
+/// A session without a cgroup may be any number of processes, and each costs a descriptor.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 bool WaitForExit(int pidfd, int timeout_ms) {
@@ -73,7 +95,7 @@ void KillDescendants(int init_pidfd) {
   Result<pid_t> init = PidOf(init_pidfd);
   while (init && !HasExited(init_pidfd) && Clock::now() < std::min(end, quiet_end)) {
     std::vector<UniqueFd> killed;
-    KillTree(*init, false, &killed);
+    KillTree(*init, init_pidfd, false, &killed);
     if (killed.empty()) {
       WaitForExit(init_pidfd, kLookAgainMs);
       continue;
@@ -98,6 +120,7 @@ class GuardProcess {
     if (::chdir("/") != 0) ::_exit(1);
     SaveTerminal();
     CloseEverythingElse();
+    RaiseDescriptorLimit();
     Sweep();
     WatchUntilOver();
     // It was told of the init before the end, but may have seen the end first.
@@ -105,11 +128,12 @@ class GuardProcess {
     // ns-enter has done so itself, unless it was killed; of that its descriptors tell before its
     // pidfd.
     RestoreTerminal();
-    EndSession(watch_.cgroup, init_pidfd_.get());
+    const bool ended = EndSession(watch_.cgroup, init_pidfd_.get());
     // Root in the target can stop the init, and ns-enter then stops like a command's parent does.
     (void)SendSignal(parent_, SIGCONT);
     // Without an init it has not seen all that ns-enter may have made since.
-    ::_exit(init_pidfd_.valid() ? 0 : 1);
+    if (!init_pidfd_.valid()) ::_exit(kHeardOfNoInit);
+    ::_exit(ended ? 0 : kLeftSome);
   }
 
  private:
@@ -210,16 +234,17 @@ std::string Guard::TakeCause() {
   return message ? message->bytes : std::string();
 }
 
-bool Guard::Finish() {
+Guard::Outcome Guard::Finish() {
   control_.Reset();
   int status = 0;
   while (::waitpid(pid_, &status, 0) < 0) {
-    if (errno != EINTR) return false;
+    if (errno != EINTR) return Outcome::kNotEnded;
   }
-  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  if (!WIFEXITED(status) || WEXITSTATUS(status) == kHeardOfNoInit) return Outcome::kNotEnded;
+  return WEXITSTATUS(status) == 0 ? Outcome::kEnded : Outcome::kLeftSome;
 }
 
-void EndSession(const std::optional<SessionCgroup>& cgroup, int init_pidfd) {
+bool EndSession(const std::optional<SessionCgroup>& cgroup, int init_pidfd) {
   // A stopped init could not reap.
   if (init_pidfd >= 0) (void)SendSignal(init_pidfd, SIGCONT);
   int reap_timeout_ms = kReapTimeoutMs;
@@ -229,14 +254,14 @@ void EndSession(const std::optional<SessionCgroup>& cgroup, int init_pidfd) {
     KillDescendants(init_pidfd);
     reap_timeout_ms = 0;  // it has waited
   }
-  if (init_pidfd >= 0 && !WaitForExit(init_pidfd, reap_timeout_ms)) {
+  const bool reaped = init_pidfd < 0 || WaitForExit(init_pidfd, reap_timeout_ms);
+  if (!reaped) {
     (void)SendSignal(init_pidfd, SIGKILL);
     WaitForExit(init_pidfd, kReapTimeoutMs);
   }
-  if (cgroup) {
-    (void)cgroup->KillAll();
-    (void)cgroup->Remove();
-  }
+  if (!cgroup) return reaped;
+  const bool killed = cgroup->KillAll().has_value();
+  return cgroup->Remove().has_value() && killed;
 }
 
 }  // namespace nsdebug

@@ -44,9 +44,14 @@ class Guard {
   /// Why it did, e.g. kDeadline; empty when it did not.
   std::string TakeCause();
 
-  /// Has it end the session and waits until it has; false when it was killed before it could, or
-  /// was through before it had heard of the init.
-  bool Finish();
+  enum class Outcome {
+    kEnded,
+    kNotEnded,  ///< killed before it could, or through before it had heard of the init
+    kLeftSome,  ///< what EndSession() returns false for
+  };
+
+  /// Has it end the session and waits until it has.
+  Outcome Finish();
 
   static constexpr const char* kDeadline = "deadline";
   static constexpr const char* kStarterGone = "starter gone";
@@ -59,7 +64,8 @@ class Guard {
 };
 
 /// What the guard does at the end: kills what the session runs, lets its init reap, kills that too
-/// if it does not end, removes the cgroups. `init_pidfd` may be -1: there was none yet.
-void EndSession(const std::optional<SessionCgroup>& cgroup, int init_pidfd);
+/// if it does not end, removes the cgroups. `init_pidfd` may be -1: there was none yet. False:
+/// something may be left.
+bool EndSession(const std::optional<SessionCgroup>& cgroup, int init_pidfd);
 
 }  // namespace nsdebug

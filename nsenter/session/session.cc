@@ -198,7 +198,16 @@ class Session {
   void End() {
     if (!session_.guard) return;
     // A guard that was killed leaves its work to us, and one that ended early what came after.
-    if (!session_.guard->Finish()) EndSession(session_.cgroup, session_.init_pidfd.get());
+    Guard::Outcome outcome = session_.guard->Finish();
+    if (outcome == Guard::Outcome::kNotEnded &&
+        !EndSession(session_.cgroup, session_.init_pidfd.get())) {
+      outcome = Guard::Outcome::kLeftSome;
+    }
+    if (outcome == Guard::Outcome::kLeftSome) {
+      ReportError(
+          "some of the session's processes or cgroups may be left: they did not end in "
+          "time; look for them in the target");
+    }
     session_.guard.reset();
     if (session_.init > 0 && !init_reaped_) {
       int status = 0;

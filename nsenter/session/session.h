@@ -18,8 +18,8 @@ inline constexpr int kExitDeadline = 124;
 
 /// Runs a session in the target and ends like its command: the process exits with the command's
 /// status or dies of its signal. When this returns, or however the process ends, nothing of the
-/// session is left: no process, cgroup, mount or file. Returns the exit code when the session did
-/// not start.
+/// session is left: no process, cgroup, mount or file; what guard.h cannot do is said on standard
+/// error. Returns the exit code when the session did not start.
 int RunSession(const SessionSpec& spec, Target* target, const SessionLinks& links);
 
 }  // namespace nsdebug

@@ -81,14 +81,26 @@ std::vector<pid_t> ProcessesIn(const std::string& directory) {
   return pids;
 }
 
-/// SIGKILL to each and waits for the end of each.
-void KillEach(const std::string& directory, Clock::time_point deadline) {
-  std::vector<UniqueFd> killed;
+/// SIGKILL to each that is in the cgroup after it was opened: who had its number before may have
+/// ended, and the number be that of a process anywhere.
+std::vector<UniqueFd> SignalEach(const std::string& directory) {
+  std::vector<std::pair<pid_t, UniqueFd>> opened;
   for (pid_t pid : ProcessesIn(directory)) {
-    Result<UniqueFd> pidfd = OpenPidfd(pid);
-    if (pidfd && SendSignal(pidfd->get(), SIGKILL)) killed.push_back(std::move(*pidfd));
+    if (Result<UniqueFd> pidfd = OpenPidfd(pid)) opened.emplace_back(pid, std::move(*pidfd));
   }
-  for (const UniqueFd& pidfd : killed) {
+  std::vector<pid_t> still = ProcessesIn(directory);
+  std::sort(still.begin(), still.end());
+  std::vector<UniqueFd> killed;
+  for (auto& [pid, pidfd] : opened) {
+    if (!std::binary_search(still.begin(), still.end(), pid)) continue;
+    if (SendSignal(pidfd.get(), SIGKILL)) killed.push_back(std::move(pidfd));
+  }
+  return killed;
+}
+
+/// And waits for the end of each.
+void KillEach(const std::string& directory, Clock::time_point deadline) {
+  for (const UniqueFd& pidfd : SignalEach(directory)) {
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     pollfd exit{pidfd.get(), POLLIN, 0};
@@ -96,8 +108,9 @@ void KillEach(const std::string& directory, Clock::time_point deadline) {
   }
 }
 
-/// Where cgroup.kill is missing: frozen processes cannot fork, so one pass sees all of them. The
-/// v1 freezer wants them thawed to die; what was missed is seen by the next round.
+/// Where cgroup.kill is missing: frozen processes cannot fork. Nobody waits until all are frozen,
+/// so some may have forked still, and the v1 freezer wants them thawed to die: what was missed is
+/// seen by the next round, until a round finds nobody.
 Result<void> FreezeAndKill(const std::string& directory, bool freezer) {
   const std::string file = directory + (freezer ? "/freezer.state" : "/cgroup.freeze");
   const auto deadline = Clock::now() + kKillTimeout;
@@ -106,9 +119,7 @@ Result<void> FreezeAndKill(const std::string& directory, bool freezer) {
       return Fail(Code::kDeadlineExceeded, fmt::format("kill the processes of {}", directory));
     }
     (void)WriteFile(file, freezer ? "FROZEN" : "1");
-    for (pid_t pid : ProcessesIn(directory)) {
-      if (Result<UniqueFd> pidfd = OpenPidfd(pid)) (void)SendSignal(pidfd->get(), SIGKILL);
-    }
+    (void)SignalEach(directory);
     (void)WriteFile(file, freezer ? "THAWED" : "0");
     KillEach(directory, deadline);
   }

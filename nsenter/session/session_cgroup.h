@@ -49,7 +49,7 @@ class SessionCgroup {
   const std::vector<CgroupMembership>& limiting() const { return limiting_; }
 
   /// SIGKILL to everything in "command", or in all of the session. Returns when no process is left
-  /// alive, or after kKillTimeoutMs with an error.
+  /// alive, or after kKillTimeout with an error.
   Result<void> KillCommand() const;
   Result<void> KillAll() const;
 
