@@ -83,7 +83,7 @@ class Lookup {
 
   Result<Target> Pod(const PodQuery& query) {
     if (Result<void> found = FindSandbox(query); !found) return Propagate(found.error());
-    if (query.sandbox) return OpenSandbox();
+    if (query.sandbox) return Retry([&] { return OpenSandbox(); });
     for (int attempt = 1;; ++attempt) {
       Result<std::vector<Container>> containers =
           runtime_->ListContainers({.id = "", .pod_sandbox_id = sandbox_.id});
@@ -172,11 +172,17 @@ class Lookup {
                             pod, found));
   }
 
-  Result<Target> OpenContainer(const Container& container) {
+  /// What ended while it was looked at may have been started again.
+  template <class Open>
+  static Result<Target> Retry(const Open& open) {
     for (int attempt = 1;; ++attempt) {
-      Result<Target> target = TryOpenContainer(container);
+      Result<Target> target = open();
       if (target || target.error().code != Code::kAborted || attempt == kAttempts) return target;
     }
+  }
+
+  Result<Target> OpenContainer(const Container& container) {
+    return Retry([&] { return TryOpenContainer(container); });
   }
 
   Result<Target> TryOpenContainer(const Container& container) {
@@ -217,7 +223,11 @@ class Lookup {
       info = ParseVerboseInfo("status of the " + what, as_container->info);
       if (!info) return Propagate(info.error());
     }
-    if (info->pid == 0) return OpenNamespaces(info->namespaces, what);
+    if (info->pid == 0) {
+      const std::string sandboxed = SandboxedRuntime(RuntimeNames(*info), 0);
+      if (!sandboxed.empty()) return RefuseSandboxed(what, sandboxed);
+      return OpenNamespaces(info->namespaces, what);
+    }
     return OpenProcess(sandbox_.id, *info, what);
   }
 
@@ -249,8 +259,7 @@ class Lookup {
     if (info.pid == 0) {
       return Fail(Code::kFailedPrecondition, what + ": the runtime does not tell its process");
     }
-    const std::vector<std::string_view> names = {info.runtime_type, info.runtime_handler,
-                                                 sandbox_.runtime_handler};
+    const std::vector<std::string_view> names = RuntimeNames(info);
     if (const std::string sandboxed = SandboxedRuntime(names, 0); !sandboxed.empty()) {
       return RefuseSandboxed(what, sandboxed);
     }
@@ -265,6 +274,10 @@ class Lookup {
     target.pidfd = std::move(*pidfd);
     target.pid = info.pid;
     return target;
+  }
+
+  std::vector<std::string_view> RuntimeNames(const VerboseInfo& info) const {
+    return {info.runtime_type, info.runtime_handler, sandbox_.runtime_handler};
   }
 
   static Failure RefuseSandboxed(const std::string& what, const std::string& runtime) {

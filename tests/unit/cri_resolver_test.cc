@@ -295,6 +295,29 @@ TEST_F(CriResolverTest, RefusesSandboxNamespacesThatAreNone) {
   }
 }
 
+TEST_F(CriResolverTest, RefusesASandboxedRuntimeByItsPinnedNamespacesToo) {
+  runtime_.sandbox_status = [&](const std::string&) -> Result<PodSandboxStatus> {
+    return PodSandboxStatus{
+        runtime_.sandboxes[0],
+        {{"info", R"({"runtimeSpec":{"annotations":{"io.kubernetes.cri-o.RuntimeHandler":"kata"},)"
+                  R"("linux":{"namespaces":[{"type":"network","path":"/proc/self/ns/net"}]}}})"}}};
+  };
+  ExpectRefused(Sandbox(), Code::kFailedPrecondition,
+                "sandbox of pod shop/web runs under Kata Containers: not supported, its processes "
+                "live behind a kernel of their own");
+}
+
+TEST_F(CriResolverTest, LooksAgainAtASandboxWhoseProcessHasGone) {
+  runtime_.sandbox_status = [&](const std::string&) -> Result<PodSandboxStatus> {
+    return PodSandboxStatus{runtime_.sandboxes[0], {{"info", Info(::getpid())}}};
+  };
+  Result<Target> target = Sandbox();
+  ASSERT_FALSE(target);
+  EXPECT_EQ(target.error().code, Code::kAborted);
+  EXPECT_THAT(runtime_.calls,
+              ElementsAre("ListPodSandboxes", "PodSandboxStatus 5", "PodSandboxStatus 5"));
+}
+
 TEST_F(CriResolverTest, SaysThatASandboxCannotBeEntered) {
   runtime_.container_status = [&](const std::string&) -> Result<ContainerStatus> {
     return ContainerStatus{};
