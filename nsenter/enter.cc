@@ -76,8 +76,9 @@ Result<void> EnterTarget(const Plan& plan) {
   if (!own_proc) return Propagate(own_proc.error());
   if (Result<void> set = SetExecContext(plan.exec_context); !set) return set;
   // From here on processes of the target may see us: one that is not dumpable cannot be ptraced by
-  // them, nor be reached through its /proc/PID/exe, fd or root (CVE-2019-5736, CVE-2024-21626). The
-  // exec ends it, when nothing of ours is left.
+  // them, nor be reached through its /proc/PID/exe, fd or root (CVE-2019-5736, CVE-2024-21626),
+  // unless they have SYS_PTRACE in our user namespace: SECURITY.md has what that means. The exec
+  // ends it, when nothing of ours is left.
   if (!plan.joins.empty()) ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   if (Result<void> joined = JoinNamespaces(plan.joins, plan.process ? &*plan.process : nullptr);
       !joined)

@@ -24,7 +24,7 @@ namespace {
 constexpr int kPlanFd = 3;
 
 // A killed session is gone within milliseconds; ns-enter itself gives up on a stuck one after a few
-// seconds (kKillTimeoutMs) and leaves it to the sweep.
+// seconds (kKillTimeout) and leaves it to the sweep.
 constexpr int kReapTimeoutMs = 10'000;
 
 void SetNonBlocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }

@@ -37,8 +37,8 @@ class SessionInit {
 
   [[noreturn]] void Run() {
     ::prctl(PR_SET_PDEATHSIG, kParentDied, 0, 0, 0);
-    // Processes of the target see us from here on: see EnterTarget() in enter.cc, also for whom it
-    // does not keep away.
+    // Processes of the target see us from here on: see EnterTarget() in enter.cc, also for those
+    // that this does not keep away.
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     if (HasExited(plan_.parent_pidfd)) ::_exit(1);
     SetProcessTitle("ns-enter: init of a debug session");
