@@ -110,7 +110,9 @@ void KillDescendants(int init_pidfd) {
 class GuardProcess {
  public:
   GuardProcess(const GuardWatch& watch, int control, int parent_pidfd)
-      : watch_(watch), control_(control), parent_(parent_pidfd) {}
+      : watch_(watch), control_(control), parent_(parent_pidfd) {
+    has_terminal_ = watch_.terminal_fd >= 0 && ::tcgetattr(watch_.terminal_fd, &settings_) == 0;
+  }
 
   [[noreturn]] void Run() {
     // Out of the terminal's reach: its signals and its hang-up are for the command.
@@ -118,7 +120,6 @@ class GuardProcess {
     ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     SetProcessTitle("ns-enter: guard of a debug session");
     if (::chdir("/") != 0) ::_exit(1);
-    SaveTerminal();
     CloseEverythingElse();
     RaiseDescriptorLimit();
     Sweep();
@@ -141,10 +142,6 @@ class GuardProcess {
     if (watch_.cgroup_parent.empty()) return;
     Result<std::string> mountinfo = ReadFile("/proc/self/mountinfo");
     if (mountinfo) SweepSessions(ParseCgroupMounts(*mountinfo), watch_.cgroup_parent);
-  }
-
-  void SaveTerminal() {
-    has_terminal_ = watch_.terminal_fd >= 0 && ::tcgetattr(watch_.terminal_fd, &settings_) == 0;
   }
 
   void RestoreTerminal() {
@@ -217,11 +214,11 @@ Result<Guard> Guard::Start(const GuardWatch& watch) {
   if (!control) return Propagate(control.error());
   Result<UniqueFd> own_pidfd = OpenPidfd(::getpid());
   if (!own_pidfd) return Propagate(own_pidfd.error());
+  // Before the fork: on a busy machine ns-enter may be at the terminal before the guard runs.
+  GuardProcess guard(watch, control->second.get(), own_pidfd->get());
   const pid_t pid = ::fork();
   if (pid < 0) return FailErrno("start the session's guard");
-  if (pid == 0) {
-    GuardProcess(watch, control->second.get(), own_pidfd->get()).Run();
-  }
+  if (pid == 0) guard.Run();
   return Guard(pid, std::move(control->first));
 }
 
