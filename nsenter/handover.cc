@@ -1,7 +1,6 @@
 #include "nsenter/handover.h"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -13,19 +12,6 @@ namespace {
 using nlohmann::json;
 
 constexpr int kVersion = 1;
-
-constexpr std::array kCodes = {
-    Code::kInvalidArgument,    Code::kNotFound,      Code::kPermissionDenied,
-    Code::kFailedPrecondition, Code::kAborted,       Code::kUnavailable,
-    Code::kDeadlineExceeded,   Code::kUnimplemented, Code::kResourceExhausted,
-    Code::kInternal,
-};
-
-Code CodeNamed(std::string_view name) {
-  const auto* found =
-      std::find_if(kCodes.begin(), kCodes.end(), [&](Code code) { return CodeName(code) == name; });
-  return found == kCodes.end() ? Code::kInternal : *found;
-}
 
 /// Parses an object of this version that holds none but the known keys.
 json ParseObject(std::string_view text, std::initializer_list<std::string_view> known) {
@@ -131,7 +117,7 @@ Result<Target> DecodeAnswer(Message message) {
         message.bytes, {"code", "error", "pid", "runtime", "podNamespace", "podName",
                         "containerName", "containerId", "processSpec", "note", "namespaces"});
     if (object.contains("error")) {
-      return Fail(CodeNamed(object.at("code").get<std::string>()), object.at("error"));
+      return Fail(ParseCode(object.at("code").get<std::string>()), object.at("error"));
     }
     return ParseTarget(object, std::move(message.fds));
   } catch (const std::exception& e) {

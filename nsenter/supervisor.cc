@@ -12,6 +12,7 @@
 #include <cstdlib>
 
 #include "base/io.h"
+#include "base/pipe.h"
 #include "base/process.h"
 
 namespace nsdebug {
@@ -127,10 +128,8 @@ Result<WaitStatus> Supervise(const ChildMain& child_main) {
   const SignalState signals;
   Result<Supervisor> supervisor = Supervisor::Create(false);
   if (!supervisor) return Propagate(supervisor.error());
-  std::array<int, 2> pipe_fds{};
-  if (::pipe2(pipe_fds.data(), O_CLOEXEC) != 0) return FailErrno("pipe");
-  UniqueFd read_end(pipe_fds[0]);
-  UniqueFd write_end(pipe_fds[1]);
+  Result<Pipe> pipe = MakePipe("pipe");
+  if (!pipe) return Propagate(pipe.error());
   const pid_t command = ::fork();
   if (command < 0) {
     if (errno == ENOMEM) {
@@ -143,14 +142,15 @@ Result<WaitStatus> Supervise(const ChildMain& child_main) {
   if (command == 0) {
     // Its number in the PID namespace that only it is in.
     const pid_t own = ::getpid();
-    (void)WriteAll(write_end.get(), {reinterpret_cast<const char*>(&own), sizeof(own)}, "pipe");
+    (void)WriteAll(pipe->write_end.get(), {reinterpret_cast<const char*>(&own), sizeof(own)},
+                   "pipe");
     signals.Restore();
     ::_exit(child_main(own_pidfd->get()));
   }
-  write_end.Reset();
+  pipe->write_end.Reset();
   pid_t inner = command;
   // Killed before it could tell: then it sends no signals either.
-  (void)!::read(read_end.get(), &inner, sizeof(inner));
+  (void)!::read(pipe->read_end.get(), &inner, sizeof(inner));
   supervisor->Watch(command, inner);
   return supervisor->Wait();
 }

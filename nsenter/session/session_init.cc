@@ -7,10 +7,11 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <array>
+#include <utility>
 
 #include "base/io.h"
 #include "base/message_socket.h"
+#include "base/pipe.h"
 #include "base/process.h"
 #include "nsenter/capabilities.h"
 #include "nsenter/process_title.h"
@@ -126,8 +127,8 @@ class SessionInit {
   pid_t StartCommand() {
     Result<UniqueFd> own_pidfd = OpenPidfd(::getpid());
     if (!own_pidfd) Fail(Step::kExec, own_pidfd.error());
-    std::array<int, 2> armed{};
-    if (::pipe2(armed.data(), O_CLOEXEC) != 0) Fail(Step::kExec, FailErrno("pipe").value());
+    Result<Pipe> armed = MakePipe("pipe");
+    if (!armed) Fail(Step::kExec, armed.error());
     pid_t command = -1;
     const CgroupMembership* cgroup = plan_.command_cgroup;
     if (cgroup != nullptr && cgroup->directory.valid()) {
@@ -136,8 +137,11 @@ class SessionInit {
     }
     if (command < 0) command = ::fork();
     if (command < 0) Fail(Step::kExec, FailErrno("start the command").value());
-    if (command > 0) return command;
-    ::close(armed[1]);
+    if (command > 0) {
+      armed_ = std::move(armed->write_end);
+      return command;
+    }
+    armed->write_end.Reset();
     const CommandPlan command_plan{plan_.spec,
                                    plan_.identity,
                                    plan_.proc.get(),
@@ -145,14 +149,14 @@ class SessionInit {
                                    plan_.user_namespace.get(),
                                    terminal_.get(),
                                    plan_.signals,
-                                   armed[0],
+                                   armed->read_end.get(),
                                    own_pidfd->get(),
                                    plan_.report,
                                    cgroup == nullptr ? -1 : cgroup->tasks.get()};
     RunCommand(command_plan);
   }
 
-  /// From here on the command may have us in its hands. Closing what is open, "armed" included,
+  /// From here on the command may have us in its hands. Closing what is open, armed_ included,
   /// lets it begin.
   Result<void> Disarm(int signals_fd) {
     if (Result<void> applied = ApplySets(SetsFor(CapabilitySet{1} << CAP_KILL)); !applied) {
@@ -184,6 +188,7 @@ class SessionInit {
 
   const InitPlan& plan_;
   UniqueFd terminal_;
+  UniqueFd armed_;  ///< the command begins when Disarm() has closed it
 };
 
 }  // namespace

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "base/io.h"
 #include "base/message_socket.h"
+#include "base/pipe.h"
 #include "base/process.h"
 #include "nsenter/join.h"
 #include "nsenter/namespace.h"
@@ -22,17 +22,6 @@
 namespace nsdebug {
 
 namespace {
-
-struct Pipe {
-  UniqueFd read;
-  UniqueFd write;
-};
-
-Result<Pipe> MakePipe() {
-  std::array<int, 2> fds{};
-  if (::pipe2(fds.data(), O_CLOEXEC) != 0) return FailErrno("pipe");
-  return Pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
-}
 
 bool SameUserNamespace(const ProcessHandle& process) {
   struct stat one {};
@@ -201,7 +190,7 @@ Result<void> SessionSetup::StartInit() {
   if (!go) return Propagate(go.error());
   Result<MessageSocketPair> report = MakeMessageSocketPair();
   if (!report) return Propagate(report.error());
-  Result<Pipe> status = MakePipe();
+  Result<Pipe> status = MakePipe("pipe");
   if (!status) return Propagate(status.error());
   Result<UniqueFd> own_pidfd = OpenPidfd(::getpid());
   if (!own_pidfd) return Propagate(own_pidfd.error());
@@ -225,15 +214,15 @@ Result<void> SessionSetup::StartInit() {
     // The guard waits for this one's end too, and then for the init's.
     session_.guard.reset();
     report->first.Reset();
-    status->read.Reset();
+    status->read_end.Reset();
     RunSessionInit({spec_, process_ ? &*process_ : nullptr, std::move(identity_), std::move(proc_),
                     std::move(cgroup_namespace_), std::move(user_namespace_), *session_.signals,
                     own_pidfd->get(), CgroupsOfInit(birthplace),
                     session_.cgroup ? &session_.cgroup->command() : nullptr, go->second.get(),
-                    report->second.get(), status->write.get()});
+                    report->second.get(), status->write_end.get()});
   }
   session_.report = std::move(report->first);
-  session_.status = std::move(status->read);
+  session_.status = std::move(status->read_end);
   go_ = std::move(go->first);
   Result<UniqueFd> init_pidfd = OpenPidfd(session_.init);
   if (!init_pidfd) return Propagate(init_pidfd.error());
