@@ -138,7 +138,8 @@ TEST(ExposureTest, CountsWhatTheFirstProcessHasGivenUp) {
   Result<ProcessHandle> process = ProcessHandle::FromPidfd(OpenPidfd(target.pid()).value());
   ASSERT_TRUE(process) << process.error().message;
   const auto gave_all_up = [&] {
-    return process->Read("status").value().find("CapBnd:\t0000000000000000") != std::string::npos;
+    // The last that it gives up.
+    return process->Read("status").value().find("CapPrm:\t0000000000000000") != std::string::npos;
   };
   while (!gave_all_up()) ::sched_yield();
   SessionSpec spec;
