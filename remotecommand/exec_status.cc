@@ -50,7 +50,7 @@ Result<ExecStatus> ParseObject(const json& object) {
   if (status == "Success") return ExecStatus{};
   if (status != "Failure") return Malformed(fmt::format("status '{}'", Printable(status)));
   ExecStatus parsed;
-  parsed.message = Printable(StringOf(object, "message"), kMaxMessageBytes);
+  parsed.message = Printable(StringOf(object, "message"), kMaxStatusMessageBytes);
   parsed.reason = StringOf(object, "reason");
   if (parsed.reason == kExitCodeReason) {
     Result<int> exit_code = ParseExitCode(object);

@@ -38,7 +38,7 @@ std::string EncodeExecStatus(const ExecStatus& status);
 inline constexpr size_t kMaxStatusBytes = size_t{64} << 10;
 
 /// Of a message that is parsed: what is longer is cut.
-inline constexpr size_t kMaxMessageBytes = 1024;
+inline constexpr size_t kMaxStatusMessageBytes = 1024;
 
 /// Reads any server's status as kubectl does: fields that we do not know are left out, and no text
 /// at all is success, so whoever asks must know that the connection was closed in order. What a

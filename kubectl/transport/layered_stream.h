@@ -63,8 +63,8 @@ class LayeredStream {
   auto Complete(Token&& token, size_t count) {
     return asio::async_initiate<Token, void(boost::system::error_code, size_t)>(
         [](auto handler, const asio::any_io_executor& executor, size_t done) {
-          asio::post(executor, boost::beast::bind_front_handler(
-                                   std::move(handler), boost::system::error_code(), done));
+          asio::post(executor, boost::beast::bind_front_handler(std::move(handler),
+                                                                boost::system::error_code(), done));
         },
         token, get_executor(), count);
   }

@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include <array>
 #include <boost/asio/ssl/error.hpp>
 #include <new>
 #include <string_view>
@@ -21,6 +22,9 @@ constexpr size_t kMaxReceivedBytes = 128 << 10;
 
 // What answers to a server that only asks for new keys may add up to until something is sent.
 constexpr size_t kMaxAnswerBytes = 32 << 10;
+
+// Of what still comes when nobody wants it any more, at a time.
+constexpr size_t kDroppedBytes = 4 << 10;
 
 /// Why a call into OpenSSL did not succeed; none when it only wants more input.
 error_code FailureOf(SSL* ssl, int result) {
@@ -123,6 +127,9 @@ asio::awaitable<void> TlsStream::Shutdown() {
   ::ERR_clear_error();
   ::SSL_shutdown(ssl_.get());
   (void)co_await Send();
+  // Closing with bytes unread resets the connection, and what we have sent may be lost with it.
+  std::array<char, kDroppedBytes> dropped;
+  for (Transferred done; !done.error;) done = co_await Read(asio::buffer(dropped));
 }
 
 /// More input; the last has been read to its end.

@@ -27,8 +27,7 @@ class TlsStream final : public ByteStream {
   asio::awaitable<Transferred> Read(asio::mutable_buffer buffer) override;
   size_t ReadReady(asio::mutable_buffer buffer) override { return Decrypt(buffer).count; }
   asio::awaitable<Transferred> Write(asio::const_buffer buffer) override;
-  /// Says that nothing more comes. The same word of the other end is not waited for: whether all of
-  /// it came, the protocol on top knows.
+  /// Says that nothing more comes, and waits for the same word of the other end.
   asio::awaitable<void> Shutdown() override;
   void Close() override { below_->Close(); }
   std::string Reason() const override { return below_->Reason(); }

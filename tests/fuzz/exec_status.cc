@@ -19,7 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   // What escapes have made longer is cut again.
-  const bool is_cut = status->message.size() > kMaxMessageBytes;
+  const bool is_cut = status->message.size() > kMaxStatusMessageBytes;
   Require(again->kind == status->kind && again->exit_code == status->exit_code &&
           (is_cut || again->message == status->message) && again->reason == status->reason &&
           again->http_code == status->http_code);
