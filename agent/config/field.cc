@@ -87,7 +87,7 @@ Field Bytes(std::string_view key, uint64_t& place, uint64_t least, uint64_t most
 Field Cpus(std::string_view key, uint64_t& place) {
   return {key,
           false,
-          "a number of CPUs from 1m to 1000, such as 1, 0.5 or 250m",
+          "a number of CPUs from 10m to 1000, such as 1, 0.5 or 250m",
           true,
           [&place](const Texts& texts) {
             const Result<uint64_t> millis = ParseCpus(texts[0]);

@@ -10,7 +10,7 @@ import yaml
 BOUNDS = {
     "server.maxConnections": (0, 1, 100000, 100001),
     "server.maxHeaderBytes": ("4095", "4Ki", "1Mi", "1025Ki"),
-    "server.maxBodyBytes": (4095, 4096, "64Mi", 67108865),
+    "server.maxBodyBytes": (4095, 4096, "4Mi", 4194305),
     "server.requestTimeout": ("999ms", "1s", "5m", "5m1ms"),
     "server.idleTimeout": (0, 1, 3600, 3601),
     "server.requestsPerSecond": (0, 1, 100000, 100001),
@@ -24,7 +24,7 @@ BOUNDS = {
     "auth.deniedTTL": ("999ms", "1s", "1h", "61m"),
     "session.limits.memory": ("8191Ki", "8Mi", "1024Gi", "1025Gi"),
     "session.limits.pids": (7, 8, 4194304, 4194305),
-    "session.limits.cpus": ("0m", "1m", "1000", "1000.001"),
+    "session.limits.cpus": ("9m", "10m", "1000", "1000.001"),
     "session.maxSessions": (0, 1, 10000, 10001),
     "session.maxSessionsPerUser": (0, 1, 10000, 10001),
     "session.maxDuration": ("999ms", "1s", "168h", 1000000),

@@ -49,7 +49,9 @@ def _arguments(example: str, program: str = "ns-enter") -> list[str]:
 
 def _explain(example: str) -> str:
     """What ns-enter has to say against it."""
-    command = [requirement.ns_enter(), "--explain", *_arguments(example)]
+    # With the descriptor that examples redirect.
+    command = ["bash", "-c", 'exec "$@" 3</dev/null', "bash",
+               requirement.ns_enter(), "--explain", *_arguments(example)]
     answer = subprocess.run(
         command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
     )

@@ -39,7 +39,7 @@
 {{- define "ns-debug.checkRanges" -}}
 {{- range $row := list
   (list "server.maxHeaderBytes" "bytes" "4Ki" "1Mi")
-  (list "server.maxBodyBytes" "bytes" "4Ki" "64Mi")
+  (list "server.maxBodyBytes" "bytes" "4Ki" "4Mi")
   (list "server.requestTimeout" "seconds" "1s" "5m")
   (list "server.idleTimeout" "seconds" "1s" "1h")
   (list "server.stopGrace" "seconds" "0s" "1h")
@@ -49,7 +49,7 @@
   (list "auth.allowedTTL" "seconds" "1s" "1h")
   (list "auth.deniedTTL" "seconds" "1s" "1h")
   (list "session.limits.memory" "bytes" "8Mi" "1024Gi")
-  (list "session.limits.cpus" "cpus" "1m" "1000")
+  (list "session.limits.cpus" "cpus" "10m" "1000")
   (list "session.maxDuration" "seconds" "1s" "168h")
   (list "session.idleTimeout" "seconds" "1s" "168h")
   (list "session.maxOutputBytes" "bytes" "1Ki" "64Mi")
