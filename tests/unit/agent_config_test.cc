@@ -168,7 +168,7 @@ TEST(FieldTest, EachKindHasItsBounds) {
       {"session.cgroupParent", {"/ns-debug", "/a/b"}, {"", "/", "//", "ns-debug", "/../a"}},
       {"session.limits.memory", {"8Mi", "1024Gi"}, {"8191Ki", "1025Gi", "0"}},
       {"session.limits.pids", {"8"}, {"7", "0"}},
-      {"session.limits.cpus", {"1m", "0.5", "2"}, {"0", "1001", "x"}},
+      {"session.limits.cpus", {"10m", "0.5", "2"}, {"0", "9m", "1001", "x"}},
       {"audit.path", {"-", "/var/log/a"}, {"", "audit.log"}},
       {"log.level", {"debug", "info", "warning", "error"}, {"", "warn", "INFO"}},
       {"log.format", {"text", "json"}, {"logfmt"}},
