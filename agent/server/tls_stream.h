@@ -94,6 +94,11 @@ class TlsStream {
     for (size_t i = 0; i < TlsSocket::kMaxRecords && asio::buffer_size(left) > 0; ++i) {
       const Attempt attempt = EncryptRecord(socket, left);
       if (attempt.error) return attempt;
+      // A client that has sent half of a request for new keys: nothing is taken before the rest.
+      if (attempt.next != Next::kDone) {
+        if (!socket->is_writing()) return attempt;
+        break;
+      }
       left.consume(attempt.count);
     }
     return socket->Flush();
