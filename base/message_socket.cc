@@ -64,6 +64,19 @@ Result<void> SendInline(int socket, std::string_view bytes, const std::vector<in
   return {};
 }
 
+/// A buffer for the largest one would cost more than the message: the kernel clears its pages.
+Result<size_t> SizeOfNext(int socket) {
+  ssize_t size;
+  do {
+    size = ::recv(socket, nullptr, 0, MSG_PEEK | MSG_TRUNC);
+  } while (size < 0 && errno == EINTR);
+  if (size < 0) return FailErrno("receive message");
+  if (static_cast<size_t>(size) > kMaxInlineBytes) {
+    return Fail(Code::kInternal, "receive message: larger than its bound");
+  }
+  return static_cast<size_t>(size);
+}
+
 }  // namespace
 
 Result<MessageSocketPair> MakeMessageSocketPair() {
@@ -93,8 +106,10 @@ Result<Message> ReceiveMessage(int socket, int timeout_ms) {
   if (ready == 0) {
     return Fail(Code::kDeadlineExceeded, "no answer within " + std::to_string(timeout_ms) + " ms");
   }
+  Result<size_t> size = SizeOfNext(socket);
+  if (!size) return Propagate(size.error());
   Message message;
-  message.bytes.resize(kMaxInlineBytes);
+  message.bytes.resize(*size);
   iovec part{message.bytes.data(), message.bytes.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int) * (kMaxMessageFds + 1))> control{};
   msghdr header{};
