@@ -13,6 +13,7 @@
 #include "agent/authority.h"
 #include "agent/pods/node_runtime.h"
 #include "agent/server/api.h"
+#include "agent/server/audit_writer.h"
 #include "agent/server/health.h"
 #include "agent/server/listener.h"
 #include "agent/server/request_count.h"
@@ -28,8 +29,6 @@ namespace {
 
 // Calls of the API server that are under way: as many as it has connections for.
 constexpr size_t kApiThreads = kMaxApiConnections;
-// What is known about callers without it: signatures to verify, caches and files to look into.
-constexpr size_t kHereThreads = 2;
 // Calls of the runtime.
 constexpr size_t kNodeThreads = 4;
 // With 10 s for each of them the last one would wait for minutes.
@@ -66,12 +65,12 @@ class Agent::Parts {
  public:
   explicit Parts(const Config& config)
       : config_(config),
-        here_pool_(kHereThreads, kMaxCalls),
         api_pool_(kApiThreads, kMaxCalls),
         node_pool_(kNodeThreads, kMaxCalls),
         audit_pool_(1, kMaxAuditCalls),
         health_pool_(1, kMaxHealthSockets),
         runtime_(config_.runtime.endpoint, RuntimeOptions(config_.runtime)),
+        targets_(&runtime_, config_.node_name),
         sessions_({config_.session.max_sessions, config_.session.max_sessions_per_user}),
         rate_limit_(config_.server.requests_per_second, config_.server.request_burst),
         limits_(LimitsOf(config_.server)) {}
@@ -115,7 +114,7 @@ class Agent::Parts {
     threads_.clear();
     if (!ended) return false;
     // What runs there uses all the parts too.
-    for (BlockingPool* pool : {&here_pool_, &api_pool_, &node_pool_, &audit_pool_, &health_pool_}) {
+    for (BlockingPool* pool : {&api_pool_, &node_pool_, &audit_pool_, &health_pool_}) {
       pool->Stop();
     }
     return true;
@@ -133,8 +132,8 @@ class Agent::Parts {
   /// What a killed agent left: its sessions' guards end them, but a guard may have been killed too.
   void SweepPredecessor() const {
     if (config_.session.cgroup_parent.empty()) return;
-    Result<std::string> mountinfo = ReadFile("/proc/self/mountinfo");
-    if (mountinfo) SweepSessions(ParseCgroupMounts(*mountinfo), config_.session.cgroup_parent);
+    Result<std::vector<CgroupMount>> mounts = ReadCgroupMounts();
+    if (mounts) SweepSessions(*mounts, config_.session.cgroup_parent);
   }
 
   Result<void> OpenAudit() {
@@ -149,16 +148,18 @@ class Agent::Parts {
 
   void MakeRouter() {
     access_ = std::make_unique<AccessControl>(authority_->authenticator(), authority_->authorizer(),
-                                              &here_pool_, &api_pool_);
+                                              &api_pool_);
+    audit_writer_ = std::make_unique<AuditWriter>(audit_.get(), &audit_pool_);
+    spare_ = std::make_unique<SpareProcess>(config_.session.ns_enter);
     exec_ = std::make_unique<ExecHandler>(ExecHandler::Parts{&config_, access_.get(), &node_pool_,
-                                                             &audit_pool_, &runtime_, &sessions_,
-                                                             audit_.get(), &metrics_});
+                                                             &targets_, &sessions_, spare_.get(),
+                                                             audit_writer_.get(), &metrics_});
     pods_ = std::make_unique<PodsHandler>(&runtime_, &node_pool_, &metrics_, config_.node_name);
     sessions_handler_ = std::make_unique<SessionsHandler>(&sessions_);
-    router_ = std::make_unique<Router>(
-        Router::Parts{access_.get(), &rate_limit_, &requests_, &audit_pool_, &metrics_,
-                      audit_.get(), config_.node_name},
-        MakeHandlers(exec_.get(), pods_.get(), sessions_handler_.get()));
+    router_ =
+        std::make_unique<Router>(Router::Parts{access_.get(), &rate_limit_, &requests_,
+                                               audit_writer_.get(), &metrics_, config_.node_name},
+                                 MakeHandlers(exec_.get(), pods_.get(), sessions_handler_.get()));
     handle_ = [this](Request* request, Exchange* exchange) {
       return router_->Handle(request, exchange);
     };
@@ -226,18 +227,20 @@ class Agent::Parts {
   }
 
   const Config config_;
-  BlockingPool here_pool_;
   BlockingPool api_pool_;
   BlockingPool node_pool_;
   BlockingPool audit_pool_;
   BlockingPool health_pool_;
   RequestCount requests_;
   NodeRuntime runtime_;
+  TargetFinder targets_;
   Metrics metrics_;
   SessionRegistry sessions_;
+  std::unique_ptr<SpareProcess> spare_;
   RateLimit rate_limit_;
   const ConnectionLimits limits_;
   std::unique_ptr<AuditLog> audit_;
+  std::unique_ptr<AuditWriter> audit_writer_;
   std::unique_ptr<Authority> authority_;
   std::unique_ptr<TlsCertificate> certificate_;
   std::unique_ptr<AccessControl> access_;

@@ -44,6 +44,15 @@ std::string ControllersOf(std::string_view super_options) {
   return controllers;
 }
 
+void JoinNodeCgroupNamespace() {
+  struct stat own {};
+  struct stat node {};
+  UniqueFd fd(::open("/proc/1/ns/cgroup", O_RDONLY | O_CLOEXEC));
+  if (!fd.valid() || ::fstat(fd.get(), &node) != 0) return;
+  if (::stat("/proc/self/ns/cgroup", &own) != 0 || own.st_ino == node.st_ino) return;
+  (void)::setns(fd.get(), CLONE_NEWCGROUP);
+}
+
 }  // namespace
 
 std::vector<CgroupMount> ParseCgroupMounts(std::string_view mountinfo) {
@@ -65,6 +74,17 @@ std::vector<CgroupMount> ParseCgroupMounts(std::string_view mountinfo) {
     if (!known) mounts.push_back(std::move(mount));
   }
   return mounts;
+}
+
+Result<std::vector<CgroupMount>> ReadCgroupMounts() {
+  Result<std::string> mountinfo = ReadFile("/proc/self/mountinfo");
+  if (!mountinfo) return Propagate(mountinfo.error());
+  return ParseCgroupMounts(*mountinfo);
+}
+
+Result<std::vector<CgroupMount>> FindNodeCgroupMounts() {
+  JoinNodeCgroupNamespace();
+  return ReadCgroupMounts();
 }
 
 Result<std::string> FindCgroupDirectory(const std::vector<CgroupMount>& mounts,
@@ -102,12 +122,10 @@ Result<CgroupMembership> OpenCgroup(const std::string& directory, bool is_v2) {
   return cgroup;
 }
 
-Result<std::vector<CgroupMembership>> OpenCgroups(const ProcessHandle& process) {
-  Result<std::string> mountinfo = ReadFile("/proc/self/mountinfo");
-  if (!mountinfo) return Propagate(mountinfo.error(), "join cgroup");
+Result<std::vector<CgroupMembership>> OpenCgroups(const ProcessHandle& process,
+                                                  const std::vector<CgroupMount>& mounts) {
   Result<std::string> text = process.Read("cgroup");
   if (!text) return Propagate(text.error(), "join cgroup");
-  const std::vector<CgroupMount> mounts = ParseCgroupMounts(*mountinfo);
   std::vector<CgroupMembership> cgroups;
   Error last{Code::kNotFound, "the process is in no cgroup"};
   for (std::string_view line : Split(*text, '\n')) {
@@ -129,15 +147,6 @@ Result<std::vector<CgroupMembership>> OpenCgroups(const ProcessHandle& process) 
     return Propagate(last, fmt::format("join cgroup of pid {}", process.pid()));
   }
   return cgroups;
-}
-
-void JoinNodeCgroupNamespace() {
-  struct stat own {};
-  struct stat node {};
-  UniqueFd fd(::open("/proc/1/ns/cgroup", O_RDONLY | O_CLOEXEC));
-  if (!fd.valid() || ::fstat(fd.get(), &node) != 0) return;
-  if (::stat("/proc/self/ns/cgroup", &own) != 0 || own.st_ino == node.st_ino) return;
-  (void)::setns(fd.get(), CLONE_NEWCGROUP);
 }
 
 // "0" is the writer itself, in whichever PID namespace it is.

@@ -32,6 +32,9 @@ struct CgroupMount {
 /// The cgroup mounts of a mountinfo text (proc(5)), the first of each hierarchy.
 std::vector<CgroupMount> ParseCgroupMounts(std::string_view mountinfo);
 
+/// Those of this process.
+Result<std::vector<CgroupMount>> ReadCgroupMounts();
+
 /// Where the cgroup `path` of a line "N:controllers:path" of /proc/PID/cgroup is mounted; kNotFound
 /// when its hierarchy is not mounted or the path lies outside what is.
 Result<std::string> FindCgroupDirectory(const std::vector<CgroupMount>& mounts,
@@ -39,13 +42,14 @@ Result<std::string> FindCgroupDirectory(const std::vector<CgroupMount>& mounts,
 
 /// Opens the cgroups of the process: its v2 cgroup on a v2 host, one per v1 hierarchy on v1, both
 /// on hybrid hosts. A hierarchy that is not mounted here is left out, but not all of them.
-Result<std::vector<CgroupMembership>> OpenCgroups(const ProcessHandle& process);
+Result<std::vector<CgroupMembership>> OpenCgroups(const ProcessHandle& process,
+                                                  const std::vector<CgroupMount>& mounts);
 
-/// Joins the cgroup namespace of process 1 when ours is another one, as an agent's pod has it on a
-/// node with cgroup v2: there the paths of other cgroups lead out of what we see, and with the
-/// mount option nsdelegate the kernel refuses to move processes there (cgroups(7)). Where that
-/// namespace cannot be joined nothing changes.
-void JoinNodeCgroupNamespace();
+/// The same from the cgroup namespace of process 1, which the process joins when its own is another
+/// one, as an agent's pod has it on a node with cgroup v2: there the paths of other cgroups lead
+/// out of what we see, and with the mount option nsdelegate the kernel refuses to move processes
+/// there (cgroups(7)). Where that namespace cannot be joined the mounts are as we see them.
+Result<std::vector<CgroupMount>> FindNodeCgroupMounts();
 
 /// Moves the calling process, which must have one thread, into the cgroup of these tasks; children
 /// start there. `name` is what errors call it.

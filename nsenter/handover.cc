@@ -13,9 +13,8 @@ using nlohmann::json;
 
 constexpr int kVersion = 1;
 
-/// Parses an object of this version that holds none but the known keys.
-json ParseObject(std::string_view text, std::initializer_list<std::string_view> known) {
-  json object = ParseJson(text);
+/// An object of this version that holds none but the known keys.
+void CheckObject(const json& object, std::initializer_list<std::string_view> known) {
   if (object.at("version") != kVersion) throw std::invalid_argument("another version");
   for (const auto& item : object.items()) {
     if (item.key() != "version" &&
@@ -23,10 +22,18 @@ json ParseObject(std::string_view text, std::initializer_list<std::string_view> 
       throw std::invalid_argument("unknown field " + item.key());
     }
   }
-  return object;
 }
 
+/// Container names and paths come from outside: bytes that are not UTF-8 must not throw.
+std::string Dump(const json& object) {
+  return object.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace
+
 Target ParseTarget(const json& object, std::vector<UniqueFd> fds) {
+  CheckObject(object, {"pid", "runtime", "podNamespace", "podName", "containerName", "containerId",
+                       "processSpec", "note", "namespaces"});
   Target target;
   target.pid = JsonInteger<pid_t>(object.at("pid"));
   object.at("runtime").get_to(target.runtime);
@@ -50,13 +57,6 @@ Target ParseTarget(const json& object, std::vector<UniqueFd> fds) {
   return target;
 }
 
-/// Container names and paths come from outside: bytes that are not UTF-8 must not throw.
-std::string Dump(const json& object) {
-  return object.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-}  // namespace
-
 std::string EncodeRequest(const ResolveRequest& request) {
   return Dump({{"version", kVersion},
                {"kind", request.kind},
@@ -69,8 +69,9 @@ std::string EncodeRequest(const ResolveRequest& request) {
 
 Result<ResolveRequest> DecodeRequest(std::string_view text) {
   try {
-    const json object = ParseObject(
-        text, {"kind", "target", "container", "sandbox", "runtimeEndpoint", "dockerHost"});
+    const json object = ParseJson(text);
+    CheckObject(object,
+                {"kind", "target", "container", "sandbox", "runtimeEndpoint", "dockerHost"});
     return ResolveRequest{
         object.at("kind"),    object.at("target"),          object.at("container"),
         object.at("sandbox"), object.at("runtimeEndpoint"), object.at("dockerHost")};
@@ -79,29 +80,28 @@ Result<ResolveRequest> DecodeRequest(std::string_view text) {
   }
 }
 
-std::string EncodeTarget(const Target& target, std::vector<int>* fds) {
+json TargetObject(const Target& target, std::vector<int>* fds) {
   if (target.pidfd.valid()) fds->push_back(target.pidfd.get());
   json namespaces = json::array();
   for (const NamespaceHandle& handle : target.namespaces) {
     namespaces.push_back({{"kind", handle.kind}, {"path", handle.path}});
     fds->push_back(handle.fd.get());
   }
-  const json answer = {{"version", kVersion},
-                       {"pid", target.pidfd.valid() ? target.pid : 0},
-                       {"runtime", target.runtime},
-                       {"podNamespace", target.pod_namespace},
-                       {"podName", target.pod_name},
-                       {"containerName", target.container_name},
-                       {"containerId", target.container_id},
-                       {"processSpec", target.process_spec},
-                       {"note", target.note},
-                       {"namespaces", namespaces}};
-  return Dump(answer);
+  return {{"version", kVersion},
+          {"pid", target.pidfd.valid() ? target.pid : 0},
+          {"runtime", target.runtime},
+          {"podNamespace", target.pod_namespace},
+          {"podName", target.pod_name},
+          {"containerName", target.container_name},
+          {"containerId", target.container_id},
+          {"processSpec", target.process_spec},
+          {"note", target.note},
+          {"namespaces", std::move(namespaces)}};
 }
 
 Result<void> SendTarget(int socket, const Target& target) {
   std::vector<int> fds;
-  const std::string answer = EncodeTarget(target, &fds);
+  const std::string answer = Dump(TargetObject(target, &fds));
   return SendMessage(socket, answer, fds);
 }
 
@@ -113,10 +113,9 @@ Result<void> SendError(int socket, const Error& error) {
 
 Result<Target> DecodeAnswer(Message message) {
   try {
-    const json object = ParseObject(
-        message.bytes, {"code", "error", "pid", "runtime", "podNamespace", "podName",
-                        "containerName", "containerId", "processSpec", "note", "namespaces"});
-    if (object.contains("error")) {
+    const json object = ParseJson(message.bytes);
+    if (object.is_object() && object.contains("error")) {
+      CheckObject(object, {"code", "error"});
       return Fail(ParseCode(object.at("code").get<std::string>()), object.at("error"));
     }
     return ParseTarget(object, std::move(message.fds));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,8 +26,11 @@ struct ResolveRequest {
 std::string EncodeRequest(const ResolveRequest& request);
 Result<ResolveRequest> DecodeRequest(std::string_view text);
 
-/// A target as text, and the descriptors that go beside it, in order; they stay the caller's.
-std::string EncodeTarget(const Target& target, std::vector<int>* fds);
+/// A target as an object, and the descriptors that go beside it, behind those in `fds`; they stay
+/// the caller's.
+nlohmann::json TargetObject(const Target& target, std::vector<int>* fds);
+/// The other way round, with these descriptors. Throws std::exception when it is not one.
+Target ParseTarget(const nlohmann::json& object, std::vector<UniqueFd> fds);
 
 /// Sends what was found; the descriptors stay the caller's.
 Result<void> SendTarget(int socket, const Target& target);

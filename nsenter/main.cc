@@ -23,8 +23,6 @@
 namespace nsdebug {
 namespace {
 
-constexpr int kPlanTimeoutMs = 10'000;
-
 /// A closed standard descriptor would be the number of the next file we open, and an error message
 /// would be written into that. The stand-ins close on exec: the command finds what we found.
 void OccupyStandardDescriptors() {
@@ -42,16 +40,27 @@ int Print(const std::string& text) {
   return 0;
 }
 
-/// For the agent: the plan comes over the socket, and the session is its as long as it is open.
+/// For the agent: the plan comes over the socket, whenever there is one, and the session is its as
+/// long as it is open.
 int RunPlan(int socket) {
-  Result<SessionPlan> plan = ReceiveSessionPlan(socket, kPlanTimeoutMs);
+  // What there is to find out without a plan is not to wait for then.
+  const NodeFacts facts = FindNodeFacts();
+  Result<SessionPlan> plan = ReceiveSessionPlan(socket, /*timeout_ms=*/-1);
+  // It was not needed.
+  if (!plan && plan.error().code == Code::kUnavailable) return 0;
   if (!plan) {
     (void)SendMessage(
         socket, EncodeEvent(SessionEvent::Failed({Step::kPlan, plan.error(), kExitSetupFailed})));
     return ReportSetupFailure(plan.error());
   }
   ::fcntl(socket, F_SETFD, FD_CLOEXEC);
-  return RunSession(plan->spec, &plan->target, {.starter_fd = socket, .plan_socket = socket});
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    const UniqueFd& stream = plan->standard_streams[static_cast<size_t>(fd)];
+    if (stream.valid()) ::dup2(stream.get(), fd);
+  }
+  plan->standard_streams = {};
+  return RunSession(plan->spec, &plan->target, {.starter_fd = socket, .plan_socket = socket},
+                    facts);
 }
 
 int Main(int argc, char* argv[]) {
@@ -81,7 +90,7 @@ int Main(int argc, char* argv[]) {
     options->session->rows = size.rows;
     options->session->columns = size.columns;
     return RunSession(*options->session, &*target,
-                      {.starter_fd = options->starter_fd, .plan_socket = -1});
+                      {.starter_fd = options->starter_fd, .plan_socket = -1}, FindNodeFacts());
   }
   Result<Plan> plan = MakePlan(*options, &*target);
   if (!plan) return ReportSetupFailure(plan.error());

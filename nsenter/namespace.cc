@@ -55,6 +55,10 @@ Result<void> CheckType(int fd, const std::string& path, const NamespaceType& wan
 
 }  // namespace
 
+bool KernelHas(const NamespaceType& type) {
+  return ::access(fmt::format("/proc/self/ns/{}", type.name).c_str(), F_OK) == 0;
+}
+
 size_t NamespaceIndex(int flag) {
   size_t index = 0;
   while (index + 1 < kNamespaceTypes.size() && kNamespaceTypes[index].flag != flag) ++index;

@@ -40,6 +40,9 @@ inline constexpr std::array<NamespaceType, 8> kNamespaceTypes = {{
     {CLONE_NEWTIME, "time", "time", 'T'},
 }};
 
+/// Whether this kernel has namespaces of the kind.
+bool KernelHas(const NamespaceType& type);
+
 /// The index in kNamespaceTypes of a CLONE_NEW* flag. The flag must be one of the table's.
 size_t NamespaceIndex(int flag);
 

@@ -27,10 +27,6 @@ bool InUserNamespaceOf(const ProcessHandle& process) {
          own.st_dev == other.st_dev;
 }
 
-bool KernelHas(const NamespaceType& type) {
-  return ::access(fmt::format("/proc/self/ns/{}", type.name).c_str(), F_OK) == 0;
-}
-
 /// Collects the plan's parts in the order in which they depend on each other.
 class Planner {
  public:
@@ -245,7 +241,9 @@ class Planner {
   Result<void> OpenCgroupProcs() {
     if (!options_.join_cgroup) return {};
     if (!plan_.process) return NeedsTarget("--join-cgroup");
-    Result<std::vector<CgroupMembership>> cgroups = OpenCgroups(*plan_.process);
+    Result<std::vector<CgroupMount>> mounts = ReadCgroupMounts();
+    if (!mounts) return Propagate(mounts.error(), "join cgroup");
+    Result<std::vector<CgroupMembership>> cgroups = OpenCgroups(*plan_.process, *mounts);
     if (!cgroups) return Propagate(cgroups.error());
     plan_.cgroups = std::move(*cgroups);
     return {};

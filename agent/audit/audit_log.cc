@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <exception>
 #include <utility>
+#include <variant>
 
 namespace nsdebug {
 
@@ -116,28 +117,28 @@ Result<std::unique_ptr<AuditLog>> AuditLog::Open(Options options) {
 }
 
 // Making a line may run out of memory, and must not end the agent then.
-template <class Event>
-static Result<std::string> MakeLine(const Event& event, AuditTime time) {
+static Result<std::string> MakeLine(const AuditEvent& event, AuditTime time) {
   try {
-    return AuditLine(event, time);
+    return std::visit([time](const auto& one) { return AuditLine(one, time); }, event);
   } catch (const std::exception& e) {
     return Fail(Code::kInternal, fmt::format("make audit line: {}", e.what()));
   }
 }
 
-Result<void> AuditLog::Write(const SessionOpened& event) {
+Result<void> AuditLog::Write(const AuditEvent& event) {
   const Result<std::string> line = MakeLine(event, options_.now());
   return Decide(line ? WriteLine(*line) : Propagate(line.error()));
 }
 
-Result<void> AuditLog::Write(const SessionClosed& event) {
+std::optional<Result<void>> AuditLog::WriteHere(const AuditEvent& event) {
+  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (!lock || !IsWritablePipeLocked()) return std::nullopt;
   const Result<std::string> line = MakeLine(event, options_.now());
-  return Decide(line ? WriteLine(*line) : Propagate(line.error()));
-}
-
-Result<void> AuditLog::Write(const SessionDenied& event) {
-  const Result<std::string> line = MakeLine(event, options_.now());
-  return Decide(line ? WriteLine(*line) : Propagate(line.error()));
+  // Of so much all or nothing is written (pipe(7)).
+  if (!line || line->size() > PIPE_BUF) return std::nullopt;
+  const ssize_t written = ::write(file_.get(), line->data(), line->size());
+  if (written != static_cast<ssize_t>(line->size())) return std::nullopt;
+  return Result<void>();
 }
 
 Result<void> AuditLog::Reopen() {
@@ -178,6 +179,11 @@ Result<void> AuditLog::WriteLocked(std::string_view line) {
     has_torn_line_ = false;
   }
   return FailWithAdvice("write", options_.config.path, error_number);
+}
+
+bool AuditLog::IsWritablePipeLocked() const {
+  return file_.valid() && S_ISFIFO(identity_.st_mode) &&
+         !IsBlocking(file_.get(), identity_.st_mode) && !has_torn_line_ && !is_stuck_;
 }
 
 // logrotate and the like rename the file, or remove it.

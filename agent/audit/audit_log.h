@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,9 +43,12 @@ class AuditLog {
   static Result<std::unique_ptr<AuditLog>> Open(Options options);
 
   /// Success: the line is with the kernel, or fail_open is set. Each error says what to do.
-  Result<void> Write(const SessionOpened& event);
-  Result<void> Write(const SessionClosed& event);
-  Result<void> Write(const SessionDenied& event);
+  /// Waits for the file or its reader.
+  Result<void> Write(const AuditEvent& event);
+
+  /// What Write() says when it does not wait: the log is a pipe, as a pod's standard output is, and
+  /// has room. nullopt: nothing was written.
+  std::optional<Result<void>> WriteHere(const AuditEvent& event);
 
   /// After SIGHUP: lines go to what the path names now. A file that was renamed or removed is
   /// noticed without it. Keeps the old one when that fails.
@@ -56,6 +60,7 @@ class AuditLog {
   Result<void> WriteLine(std::string_view line);
   Result<void> WriteLocked(std::string_view line);
   Result<void> OpenLocked();
+  bool IsWritablePipeLocked() const;
   bool IsRotatedLocked() const;
   Result<void> Decide(Result<void> written) const;
 

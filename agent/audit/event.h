@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "base/error.h"
@@ -49,5 +50,7 @@ struct SessionDenied {
   Code code = Code::kPermissionDenied;
   std::string reason;
 };
+
+using AuditEvent = std::variant<SessionOpened, SessionClosed, SessionDenied>;
 
 }  // namespace nsdebug

@@ -7,14 +7,14 @@
 
 namespace nsdebug {
 
-/// One way to find out who a caller is. Blocking; any thread may call, several at a time.
+/// One way to find out who a caller is. Any thread may call, several at a time.
 class Authenticator {
  public:
   virtual ~Authenticator() = default;
 
-  /// nullopt: no credential of this kind, ask the next authenticator. kUnauthenticated: there is
-  /// one and it is not good. kUnavailable, kDeadlineExceeded: could not be found out, which is
-  /// never a yes.
+  /// Blocks. nullopt: no credential of this kind, ask the next authenticator. kUnauthenticated:
+  /// there is one and it is not good. kUnavailable, kDeadlineExceeded: could not be found out,
+  /// which is never a yes.
   virtual Result<std::optional<Identity>> Authenticate(const Credentials& credentials) = 0;
 
   /// What Authenticate() says when that takes no call of an API server: it is known already, or

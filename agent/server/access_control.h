@@ -7,17 +7,15 @@
 
 namespace nsdebug {
 
-/// The two questions about every request, asked off the event loop. Those whose answers are known
-/// do not wait behind those that the API server has to answer.
+/// The two questions about every request. What is known on this node is answered where it is asked,
+/// on the event loop: to look it up takes less than to wake another thread, a signature no more
+/// than its TLS handshake did, and a file is looked at once a second. What the API server has to
+/// answer is asked off the loop.
 class AccessControl {
  public:
   /// They outlive this.
-  AccessControl(Authenticator* authenticator, Authorizer* authorizer, BlockingPool* here,
-                BlockingPool* api_server)
-      : authenticator_(authenticator),
-        authorizer_(authorizer),
-        here_(here),
-        api_server_(api_server) {}
+  AccessControl(Authenticator* authenticator, Authorizer* authorizer, BlockingPool* api_server)
+      : authenticator_(authenticator), authorizer_(authorizer), api_server_(api_server) {}
 
   /// The errors are those of Authenticator; never anonymous.
   asio::awaitable<Result<Identity>> Authenticate(const Credentials& credentials) const;
@@ -29,8 +27,7 @@ class AccessControl {
  private:
   Authenticator* authenticator_;
   Authorizer* authorizer_;
-  BlockingPool* here_;        ///< for what takes no call of the API server
-  BlockingPool* api_server_;  ///< for what takes one
+  BlockingPool* api_server_;  ///< for its calls
 };
 
 }  // namespace nsdebug

@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "agent/pods/host_namespaces.h"
 #include "agent/server/exec_handler.h"
 #include "agent/server/status_response.h"
 
@@ -95,22 +94,14 @@ Attributes ExecHandler::NodeAttributes() const {
 
 /// Entering a target that shares the node's namespaces is entering the node. Of a node it is no
 /// question of its own: the route itself asks it.
-asio::awaitable<Result<bool>> ExecHandler::EntersNode(const Request& request,
-                                                      const ExecRequest& exec,
-                                                      const Target& target) const {
-  if (request.parameters.contains("node")) co_return false;
-  Result<HostNamespaces> shared =
-      co_await parts_.pool->Run([&] { return FindHostNamespaces(target); });
-  if (!shared) co_return Propagate(OfNode(std::move(shared.error())));
-  co_return exec.spec.view == View::kHost || shared->RequiresNodeAccess(exec.spec.namespaces);
+bool ExecHandler::EntersNode(const ExecRequest& exec, const FoundTarget& found) {
+  return found.host_namespaces && (exec.spec.view == View::kHost ||
+                                   found.host_namespaces->RequiresNodeAccess(exec.spec.namespaces));
 }
 
 asio::awaitable<Result<void>> ExecHandler::CheckNodeAccess(const Request& request,
-                                                           const ExecRequest& exec,
-                                                           const Target& target) const {
-  Result<bool> enters_node = co_await EntersNode(request, exec, target);
-  if (!enters_node) co_return Propagate(std::move(enters_node.error()));
-  if (!*enters_node) co_return Result<void>();
+                                                           bool enters_node) const {
+  if (!enters_node) co_return Result<void>();
   const Attributes node = NodeAttributes();
   Result<void> allowed = co_await Authorize(request.identity, node);
   if (!allowed) {
@@ -147,11 +138,9 @@ asio::awaitable<Response> ExecHandler::ExplainAccess(const Request& request) con
   if (!AllAllowed(answers)) co_return ToResponse(answers, is_node, node);
   Result<void> checked = co_await CheckProfile(request, *exec);
   if (!checked) co_return StatusResponse(checked.error());
-  Result<Target> target = co_await FindTarget(request, *exec);
-  if (!target) co_return StatusResponse(target.error());
-  Result<bool> enters_node = co_await EntersNode(request, *exec, *target);
-  if (!enters_node) co_return StatusResponse(enters_node.error());
-  if (*enters_node) {
+  Result<FoundTarget> found = co_await FindTarget(request, *exec);
+  if (!found) co_return StatusResponse(found.error());
+  if (EntersNode(*exec, *found)) {
     const Attributes attributes = NodeAttributes();
     Result<void> asked = co_await ask(attributes);
     if (!asked) co_return StatusResponse(asked.error());

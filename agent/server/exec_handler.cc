@@ -12,9 +12,6 @@
 #include "agent/server/session_status.h"
 #include "agent/server/status_response.h"
 #include "base/log.h"
-#include "base/process.h"
-#include "base/text.h"
-#include "cri/resolver.h"
 #include "remotecommand/exec_status.h"
 #include "remotecommand/subprotocol.h"
 
@@ -23,17 +20,6 @@ namespace nsdebug {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr pid_t kNodeInit = 1;
-
-Result<Target> NodeTarget() {
-  Result<UniqueFd> pidfd = OpenPidfd(kNodeInit);
-  if (!pidfd) return Propagate(std::move(pidfd.error()));
-  Target target;
-  target.pidfd = std::move(*pidfd);
-  target.pid = kNodeInit;
-  return target;
-}
 
 std::chrono::milliseconds Milliseconds(Clock::duration time) {
   return std::chrono::duration_cast<std::chrono::milliseconds>(time);
@@ -89,7 +75,7 @@ std::optional<Response> CheckUpgrade(Request::Upgrade upgrade) {
 struct ExecHandler::Running {
   SessionRegistry::Slot slot;
   ExecRequest exec;
-  Target target;
+  std::shared_ptr<const Target> target;
   AuditSubject subject;
   Clock::time_point started = Clock::now();
 };
@@ -197,8 +183,8 @@ asio::awaitable<Result<ExecHandler::Running>> ExecHandler::Prepare(const Request
   running.exec = std::move(exec);
   Result<void> admitted = co_await AdmitOrRecord(request, &running);
   if (!admitted) co_return Propagate(std::move(admitted.error()));
-  Result<void> written = co_await parts_.audit_pool->Run(
-      [&] { return parts_.audit->Write(SessionOpened{running.subject}); });
+  AuditEvent opened = SessionOpened{running.subject};
+  Result<void> written = co_await parts_.audit->Write(std::move(opened));
   if (!written) {
     // Whatever keeps it from being written, the caller has not asked for too much.
     written.error().code = Code::kUnavailable;
@@ -221,9 +207,8 @@ asio::awaitable<Result<void>> ExecHandler::AdmitOrRecord(const Request& request,
   Result<void> admitted = co_await Admit(request, running);
   if (admitted) co_return admitted;
   const Error& error = admitted.error();
-  (void)co_await parts_.audit_pool->Run([&] {
-    return parts_.audit->Write(SessionDenied{running->subject, error.code, error.message});
-  });
+  AuditEvent denied = SessionDenied{running->subject, error.code, error.message};
+  (void)co_await parts_.audit->Write(std::move(denied));
   parts_.metrics->CountDenial(CodeName(error.code));
   co_return admitted;
 }
@@ -236,43 +221,48 @@ asio::awaitable<Result<void>> ExecHandler::Admit(const Request& request, Running
   running->slot = std::move(*slot);
   running->subject.session_id = running->slot.id();
 
-  Result<Target> target = co_await FindTarget(request, running->exec);
-  if (!target) co_return Propagate(std::move(target.error()));
-  running->target = std::move(*target);
-  running->subject.container = running->target.container_name;
-  running->subject.container_id = running->target.container_id;
-  running->subject.pid = running->target.pid;
-  co_return co_await CheckNodeAccess(request, running->exec, running->target);
+  Result<FoundTarget> found = co_await FindTarget(request, running->exec);
+  if (!found) co_return Propagate(std::move(found.error()));
+  running->target = found->target;
+  running->subject.container = running->target->container_name;
+  running->subject.container_id = running->target->container_id;
+  running->subject.pid = running->target->pid;
+  co_return co_await CheckNodeAccess(request, EntersNode(running->exec, *found));
 }
 
-asio::awaitable<Result<Target>> ExecHandler::FindTarget(const Request& request,
-                                                        const ExecRequest& exec) const {
-  const Clock::time_point asked = Clock::now();
-  Result<Target> target = co_await parts_.pool->Run([&]() -> Result<Target> {
-    if (request.parameters.contains("node")) {
-      const std::string node = request.Parameter("node");
-      if (node == parts_.config->node_name) return NodeTarget();
-      return Fail(Code::kNotFound, fmt::format("this agent is on node {}, not {}",
-                                               parts_.config->node_name, Printable(node)));
-    }
-    return cri::Resolver(parts_.runtime)
-        .ResolvePod({request.Parameter("namespace"), request.Parameter("pod"), exec.container,
-                     exec.sandbox});
-  });
-  parts_.metrics->ObserveResolve(Clock::now() - asked);
-  if (!target && IsUnanswered(target.error().code)) {
-    parts_.metrics->CountRuntimeError(CodeName(target.error().code));
+asio::awaitable<Result<FoundTarget>> ExecHandler::FindTarget(const Request& request,
+                                                             const ExecRequest& exec) const {
+  if (request.parameters.contains("node")) {
+    co_return parts_.targets->FindNode(request.Parameter("node"));
   }
-  if (!target) co_return Propagate(OfNode(std::move(target.error())));
-  co_return target;
+  const cri::PodQuery query{request.Parameter("namespace"), request.Parameter("pod"),
+                            exec.container, exec.sandbox};
+  const Clock::time_point asked = Clock::now();
+  std::optional<Result<FoundTarget>> found = parts_.targets->FindPodHere(query);
+  if (!found) {
+    Result<FoundTarget> resolved =
+        co_await parts_.pool->Run([&] { return parts_.targets->FindPod(query); });
+    found.emplace(std::move(resolved));
+  }
+  parts_.metrics->ObserveResolve(Clock::now() - asked);
+  if (*found) co_return std::move(*found);
+  Error& error = found->error();
+  if (IsUnanswered(error.code)) parts_.metrics->CountRuntimeError(CodeName(error.code));
+  co_return Propagate(OfNode(std::move(error)));
 }
 
 asio::awaitable<Result<SessionProcess>> ExecHandler::Start(const Running& running) const {
   const ExecRequest& exec = running.exec;
   const SessionStreams streams{exec.want_stdin, exec.want_stdout, exec.want_stderr};
-  Result<SessionProcess> process = co_await parts_.pool->Run([&] {
-    return SessionProcess::Start(parts_.config->session.ns_enter, exec.spec, running.target,
-                                 streams);
+  std::optional<SessionProcess> spare = parts_.spare->Take();
+  if (spare && spare->Start(exec.spec, *running.target, streams)) co_return std::move(*spare);
+  Result<SessionProcess> process = co_await parts_.pool->Run([&]() -> Result<SessionProcess> {
+    spare.reset();
+    Result<SessionProcess> spawned = SessionProcess::Spawn(parts_.config->session.ns_enter);
+    if (!spawned) return spawned;
+    Result<void> started = spawned->Start(exec.spec, *running.target, streams);
+    if (!started) return Propagate(std::move(started.error()));
+    return spawned;
   });
   if (!process) {
     const SessionEnd end{EndCause::kSetupFailed, std::nullopt, std::nullopt};
@@ -285,7 +275,7 @@ asio::awaitable<SessionEnd> ExecHandler::Run(Running* running, SessionProcess pr
                                              ClientStream* client, asio::any_io_executor strand,
                                              const Finish& finish) const {
   Session::Options options{std::move(strand), running->exec.spec.tty,
-                           parts_.config->session.idle_timeout, Duplicate(running->target.pidfd)};
+                           parts_.config->session.idle_timeout, Duplicate(running->target->pidfd)};
   const std::shared_ptr<Session> session =
       Session::Make(std::move(process), client, std::move(options));
   SessionInfo info{running->subject, running->exec.spec.tty, std::chrono::system_clock::now()};
@@ -294,11 +284,12 @@ asio::awaitable<SessionEnd> ExecHandler::Run(Running* running, SessionProcess pr
   parts_.metrics->SessionOpened();
   const SessionEnd end = co_await session->Run();
   co_await finish(end);
-  co_await session->Join();
-  if (session->setup_time()) parts_.metrics->ObserveSetup(*session->setup_time());
-  parts_.metrics->SessionClosed(end.cause, session->bytes_in(), session->bytes_out());
+  // While ns-enter ends.
   const Bytes bytes{session->bytes_in(), session->bytes_out()};
   co_await WriteClosed(*running, end, bytes);
+  co_await session->Join();
+  if (session->setup_time()) parts_.metrics->ObserveSetup(*session->setup_time());
+  parts_.metrics->SessionClosed(end.cause, bytes.in, bytes.out);
   co_return end;
 }
 
@@ -325,7 +316,8 @@ asio::awaitable<void> ExecHandler::WriteClosed(const Running& running, const Ses
        {"cause", CauseName(end.cause)},
        {"ms", event.duration.count()}});
   // The session is over whether this can be written or not; the log itself says that it could not.
-  (void)co_await parts_.audit_pool->Run([&] { return parts_.audit->Write(event); });
+  AuditEvent written = std::move(event);
+  (void)co_await parts_.audit->Write(std::move(written));
 }
 
 AuditSubject ExecHandler::SubjectOf(const Request& request, const ExecRequest& exec) const {

@@ -3,18 +3,19 @@
 #include <functional>
 #include <string>
 
-#include "agent/audit/audit_log.h"
 #include "agent/config/config.h"
 #include "agent/exec/exec_result.h"
+#include "agent/pods/target_finder.h"
 #include "agent/server/access_control.h"
+#include "agent/server/audit_writer.h"
 #include "agent/server/blocking_pool.h"
 #include "agent/server/exchange.h"
 #include "agent/server/message.h"
 #include "agent/server/metrics.h"
 #include "agent/server/one_shot_stream.h"
 #include "agent/session/session_registry.h"
+#include "agent/session/spare_process.h"
 #include "base/target.h"
-#include "cri/runtime.h"
 
 namespace nsdebug {
 
@@ -29,10 +30,10 @@ class ExecHandler {
     const Config* config = nullptr;
     const AccessControl* access = nullptr;
     BlockingPool* pool = nullptr;
-    BlockingPool* audit_pool = nullptr;
-    cri::Runtime* runtime = nullptr;
+    TargetFinder* targets = nullptr;
     SessionRegistry* sessions = nullptr;
-    AuditLog* audit = nullptr;
+    SpareProcess* spare = nullptr;
+    const AuditWriter* audit = nullptr;
     Metrics* metrics = nullptr;
   };
 
@@ -61,7 +62,7 @@ class ExecHandler {
     uint64_t in = 0;
     uint64_t out = 0;
   };
-  /// Says to the client how it ended; called once, when nothing of the session is left.
+  /// Says to the client how it ended; called once, when no process of the command is left.
   using Finish = std::function<asio::awaitable<void>(const SessionEnd&)>;
 
   ExecDefaults Defaults(const Request& request, Dialect dialect) const;
@@ -69,15 +70,14 @@ class ExecHandler {
   asio::awaitable<Result<void>> Admit(const Request& request, Running* running) const;
   asio::awaitable<Result<void>> AdmitOrRecord(const Request& request, Running* running) const;
   asio::awaitable<Result<void>> CheckProfile(const Request& request, const ExecRequest& exec) const;
-  asio::awaitable<Result<Target>> FindTarget(const Request& request, const ExecRequest& exec) const;
+  asio::awaitable<Result<FoundTarget>> FindTarget(const Request& request,
+                                                  const ExecRequest& exec) const;
   asio::awaitable<Result<void>> Authorize(const Identity& identity,
                                           const Attributes& attributes) const;
   Attributes ProfileAttributes(const Request& request, const ExecRequest& exec) const;
   Attributes NodeAttributes() const;
-  asio::awaitable<Result<bool>> EntersNode(const Request& request, const ExecRequest& exec,
-                                           const Target& target) const;
-  asio::awaitable<Result<void>> CheckNodeAccess(const Request& request, const ExecRequest& exec,
-                                                const Target& target) const;
+  static bool EntersNode(const ExecRequest& exec, const FoundTarget& found);
+  asio::awaitable<Result<void>> CheckNodeAccess(const Request& request, bool enters_node) const;
   asio::awaitable<Result<SessionProcess>> Start(const Running& running) const;
   asio::awaitable<SessionEnd> Run(Running* running, SessionProcess process, ClientStream* client,
                                   asio::any_io_executor strand, const Finish& finish) const;

@@ -103,7 +103,8 @@ asio::awaitable<void> Router::NoteDenial(const Request& request, const Error& er
   event.subject.pod_namespace = request.Parameter("namespace");
   event.subject.pod = request.Parameter("pod");
   // It was refused whether that can be written or not; the log itself says that it could not.
-  (void)co_await parts_.audit_pool->Run([&] { return parts_.audit->Write(event); });
+  AuditEvent written = std::move(event);
+  (void)co_await parts_.audit->Write(std::move(written));
 }
 
 asio::awaitable<Result<const Route*>> Router::Admit(Request* request) const {

@@ -3,8 +3,8 @@
 #include <map>
 #include <string>
 
-#include "agent/audit/audit_log.h"
 #include "agent/server/access_control.h"
+#include "agent/server/audit_writer.h"
 #include "agent/server/blocking_pool.h"
 #include "agent/server/connection.h"
 #include "agent/server/message.h"
@@ -25,9 +25,8 @@ class Router {
     const AccessControl* access = nullptr;
     RateLimit* rate_limit = nullptr;
     RequestCount* requests = nullptr;
-    BlockingPool* audit_pool = nullptr;
+    const AuditWriter* audit = nullptr;
     Metrics* metrics = nullptr;
-    AuditLog* audit = nullptr;
     std::string node;
   };
 

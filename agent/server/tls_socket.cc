@@ -138,21 +138,34 @@ TlsSocket::Attempt TlsSocket::Shutdown() {
 }
 
 void TlsSocket::ExpireAfter(std::chrono::milliseconds time) {
-  expiry_.expires_after(time);
+  expires_ = Clock::now() + time;
+  if (!looks_ || *looks_ > expires_) LookAt(expires_);
+}
+
+void TlsSocket::ExpireNever() { expires_ = Clock::time_point::max(); }
+
+/// Each time the timer is set, threads that wait are woken; so it is left as it is where it goes
+/// off early enough, and set anew then.
+void TlsSocket::LookAt(Clock::time_point time) {
+  looks_ = time;
+  expiry_.expires_at(time);
   expiry_.async_wait([weak = weak_from_this()](const error_code& cancelled) {
     const std::shared_ptr<TlsSocket> self = weak.lock();
-    if (cancelled || !self) return;
-    // Set again after this was on its way.
-    if (self->expiry_.expiry() > asio::steady_timer::clock_type::now()) return;
-    self->expired_ = true;
-    self->Close();
+    if (!cancelled && self) self->Look();
   });
 }
 
-void TlsSocket::ExpireNever() { expiry_.expires_at(asio::steady_timer::time_point::max()); }
+void TlsSocket::Look() {
+  looks_.reset();
+  if (expires_ == Clock::time_point::max()) return;
+  if (expires_ > Clock::now()) return LookAt(expires_);
+  expired_ = true;
+  Close();
+}
 
 void TlsSocket::Close() {
   ExpireNever();
+  expiry_.cancel();
   error_code ignored;
   socket_.close(ignored);
 }

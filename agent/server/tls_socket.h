@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 
 #include "agent/asio.h"
 #include "agent/server/tls_output.h"
@@ -67,6 +68,10 @@ class TlsSocket : public std::enable_shared_from_this<TlsSocket> {
 
   TlsSocket(asio::ip::tcp::socket socket, ssl_ctx_st* context);
 
+  using Clock = asio::steady_timer::clock_type;
+
+  void LookAt(Clock::time_point time);
+  void Look();
   template <class Call>
   Attempt Try(Call call);
   template <class Call>
@@ -74,7 +79,9 @@ class TlsSocket : public std::enable_shared_from_this<TlsSocket> {
   Attempt Failed(int result);
 
   asio::ip::tcp::socket socket_;
-  asio::steady_timer expiry_;
+  Clock::time_point expires_ = Clock::time_point::max();
+  asio::steady_timer expiry_;               ///< when to look whether that has come
+  std::optional<Clock::time_point> looks_;  ///< what it is set to
   TlsOutput output_;
   std::unique_ptr<ssl_st, Free> ssl_;
   size_t encrypted_ = 0;  ///< of the write that is under way; its records wait in output_

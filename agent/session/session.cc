@@ -120,6 +120,11 @@ asio::awaitable<SessionEnd> Session::Run() {
   co_return end_;
 }
 
+asio::awaitable<void> Session::Join() {
+  co_await input_over_.Wait();
+  co_await WaitForExit();
+}
+
 void Session::End(EndCause cause) {
   asio::post(options_.strand, [self = shared_from_this(), cause] { self->EndNow(cause); });
 }
@@ -127,7 +132,7 @@ void Session::End(EndCause cause) {
 // --- what ns-enter tells
 
 asio::awaitable<void> Session::Events() {
-  while (events_.is_open()) {
+  while (!told_ && events_.is_open()) {
     Result<Message> message = ReceiveMessage(events_.native_handle(), 0);
     if (message) {
       Take(std::move(*message));
@@ -136,8 +141,10 @@ asio::awaitable<void> Session::Events() {
     if (message.error().code != Code::kDeadlineExceeded) break;
     if (!(co_await WaitFor(&events_, WaitType::wait_read))) break;
   }
-  co_await WaitForExit();
-  if (!told_) end_.cause = asked_.value_or(EndCause::kLost);
+  if (!told_) {
+    co_await WaitForExit();
+    end_.cause = asked_.value_or(EndCause::kLost);
+  }
   co_await NameCause();
   over_ = true;
   terminal_.Set();
@@ -181,6 +188,7 @@ void Session::Take(Message message) {
 }
 
 asio::awaitable<void> Session::WaitForExit() {
+  if (HasExited(process_.pidfd())) co_return;
   co_await WaitForEnd(process_.pidfd(), kInsistAfter);
   events_.close();
   if (HasExited(process_.pidfd())) co_return;

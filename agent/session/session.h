@@ -33,12 +33,14 @@ class Session : public std::enable_shared_from_this<Session> {
   static std::shared_ptr<Session> Make(SessionProcess process, ClientStream* client,
                                        Options options);
 
-  /// Carries the session to its end: nothing of it is left then, and the client has taken all of
-  /// its output or is gone. Its last words, and closing it, are the caller's; then Join().
+  /// Carries the session to its end: no process of it is left then but ns-enter, which ends, and
+  /// the client has taken all of its output or is gone. Its last words, and closing it, are the
+  /// caller's; then Join().
   asio::awaitable<SessionEnd> Run();
 
-  /// Waits until nobody reads from the client any more. It must have been closed.
-  asio::awaitable<void> Join() { return input_over_.Wait(); }
+  /// Waits until nobody reads from the client any more, which must have been closed, and until
+  /// ns-enter has ended.
+  asio::awaitable<void> Join();
 
   /// Ends it from outside; any thread.
   void End(EndCause cause);

@@ -29,9 +29,9 @@ constexpr int kReapTimeoutMs = 10'000;
 
 void SetNonBlocking(int fd) { ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
-/// The standard streams of a session: the child's ends, and ours.
+/// The standard streams of a session: the command's ends, and ours.
 struct Streams {
-  std::array<UniqueFd, 3> child;
+  std::array<UniqueFd, 3> command;
   std::array<UniqueFd, 3> own;
 };
 
@@ -41,7 +41,7 @@ Result<Streams> MakeStreams(const std::array<bool, 3>& wanted) {
     if (!wanted[i]) continue;
     Result<Pipe> pipe = MakePipe("make a pipe for a session");
     if (!pipe) return Propagate(std::move(pipe.error()));
-    streams.child[i] = std::move(i == 0 ? pipe->read_end : pipe->write_end);
+    streams.command[i] = std::move(i == 0 ? pipe->read_end : pipe->write_end);
     streams.own[i] = std::move(i == 0 ? pipe->write_end : pipe->read_end);
     SetNonBlocking(streams.own[i].get());
   }
@@ -61,15 +61,10 @@ class SpawnActions {
     ::posix_spawnattr_destroy(&attributes_);
   }
 
-  /// The standard streams first: their sources may have the number that the plan gets.
-  void Prepare(const Streams& streams, int plan) {
-    for (int i = 0; i < 3; ++i) {
-      if (streams.child[i].valid()) {
-        ::posix_spawn_file_actions_adddup2(&actions_, streams.child[i].get(), i);
-      } else {
-        ::posix_spawn_file_actions_addopen(&actions_, i, "/dev/null", i == 0 ? O_RDONLY : O_WRONLY,
-                                           0);
-      }
+  /// The command's streams come with the plan.
+  void Prepare(int plan) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+      ::posix_spawn_file_actions_addopen(&actions_, fd, "/dev/null", O_RDWR, 0);
     }
     ::posix_spawn_file_actions_adddup2(&actions_, plan, kPlanFd);
     ::posix_spawn_file_actions_addclosefrom_np(&actions_, kPlanFd + 1);
@@ -113,36 +108,37 @@ Result<pid_t> Spawn(const std::string& program, const SpawnActions& spawn) {
 
 }  // namespace
 
-Result<SessionProcess> SessionProcess::Start(const std::string& program, const SessionSpec& spec,
-                                             const Target& target, const SessionStreams& wanted) {
-  Result<Streams> streams =
-      MakeStreams({wanted.stdin_wanted && !spec.tty, wanted.stdout_wanted && !spec.tty,
-                   wanted.stderr_wanted && !spec.tty});
-  if (!streams) return Propagate(std::move(streams.error()));
+Result<SessionProcess> SessionProcess::Spawn(const std::string& program) {
   Result<MessageSocketPair> sockets = MakeMessageSocketPair();
   if (!sockets) return Propagate(std::move(sockets.error()));
-
-  SpawnActions spawn;
-  spawn.Prepare(*streams, sockets->second.get());
-  const auto started = std::chrono::steady_clock::now();
-  Result<pid_t> pid = Spawn(program, spawn);
+  SpawnActions actions;
+  actions.Prepare(sockets->second.get());
+  Result<pid_t> pid = nsdebug::Spawn(program, actions);
   if (!pid) return Propagate(std::move(pid.error()));
 
   SessionProcess process;
   process.pid_ = *pid;
-  process.started_ = started;
   process.events = std::move(sockets->first);
-  process.stdin_fd = std::move(streams->own[0]);
-  process.stdout_fd = std::move(streams->own[1]);
-  process.stderr_fd = std::move(streams->own[2]);
   Result<UniqueFd> pidfd = OpenPidfd(*pid);
   if (!pidfd) return Propagate(std::move(pidfd.error()));
   process.pidfd_ = std::move(*pidfd);
-  if (Result<void> sent = SendSessionPlan(process.events.get(), spec, target); !sent) {
-    return Propagate(std::move(sent.error()));
-  }
-  SetNonBlocking(process.events.get());
   return process;
+}
+
+Result<void> SessionProcess::Start(const SessionSpec& spec, const Target& target,
+                                   const SessionStreams& wanted) {
+  Result<Streams> streams =
+      MakeStreams({wanted.stdin_wanted && !spec.tty, wanted.stdout_wanted && !spec.tty,
+                   wanted.stderr_wanted && !spec.tty});
+  if (!streams) return Propagate(std::move(streams.error()));
+  started_ = std::chrono::steady_clock::now();
+  Result<void> sent = SendSessionPlan(events.get(), spec, target, streams->command);
+  if (!sent) return sent;
+  stdin_fd = std::move(streams->own[0]);
+  stdout_fd = std::move(streams->own[1]);
+  stderr_fd = std::move(streams->own[2]);
+  SetNonBlocking(events.get());
+  return {};
 }
 
 SessionProcess& SessionProcess::operator=(SessionProcess&& other) noexcept {

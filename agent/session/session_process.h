@@ -20,16 +20,20 @@ struct SessionStreams {
   bool stderr_wanted = true;
 };
 
-/// One ns-enter that was started for a session, with our ends of its streams.
+/// One ns-enter for one session, with our ends of its streams. It waits for its plan, and the
+/// session starts with that.
 ///
 /// The session dies with the plan's socket: whatever becomes of this object or of the whole agent,
 /// nothing of the session stays.
 class SessionProcess {
  public:
-  /// Starts `program` and hands it the plan. Blocks for about a millisecond. kUnavailable names the
-  /// program when it is not there; kResourceExhausted when a limit of the system is reached.
-  static Result<SessionProcess> Start(const std::string& program, const SessionSpec& spec,
-                                      const Target& target, const SessionStreams& streams);
+  /// Starts `program`. Blocks for about a millisecond. kUnavailable names the program when it is
+  /// not there; kResourceExhausted when a limit of the system is reached.
+  static Result<SessionProcess> Spawn(const std::string& program);
+
+  /// Hands it the plan, once. Does not block. Fails when the process has gone (nothing of the
+  /// session was started then), or a limit of the system is reached.
+  Result<void> Start(const SessionSpec& spec, const Target& target, const SessionStreams& streams);
 
   SessionProcess() = default;
   SessionProcess(SessionProcess&& other) noexcept { *this = std::move(other); }
@@ -40,7 +44,7 @@ class SessionProcess {
   /// Readable when ns-enter has ended, and the destructor will not have to wait.
   int pidfd() const { return pidfd_.get(); }
 
-  /// When ns-enter was started.
+  /// When it got its plan.
   std::chrono::steady_clock::time_point started() const { return started_; }
 
   /// Asks the session to end: SIGTERM to the command, SIGKILL to all of it a moment later.

@@ -213,7 +213,8 @@ Result<std::string> ExplainSession(const SessionSpec& spec, const Target& target
     process = std::move(*opened);
   }
   if (spec.view == View::kContainer && process) {
-    Result<Identity> container = ContainerIdentity(*process, target.process_spec);
+    Result<Identity> container =
+        ContainerIdentity(*process, target.process_spec, FindSecurityModules());
     if (!container) return Propagate(container.error());
     identity = std::move(*container);
   }

@@ -38,6 +38,10 @@ constexpr int kLookAgainMs = 5;
 constexpr int kHeardOfNoInit = 1;
 constexpr int kLeftSome = 2;
 
+// What ns-enter says to it: here is the init; the session has ended.
+constexpr std::string_view kInit = "init";
+constexpr std::string_view kOver = "over";
+
 std::vector<pid_t> ChildrenOf(pid_t pid) {
   std::vector<pid_t> children;
   Result<std::string> text = ReadFile(fmt::format("/proc/{0}/task/{0}/children", pid));
@@ -140,8 +144,8 @@ class GuardProcess {
  private:
   void Sweep() const {
     if (watch_.cgroup_parent.empty()) return;
-    Result<std::string> mountinfo = ReadFile("/proc/self/mountinfo");
-    if (mountinfo) SweepSessions(ParseCgroupMounts(*mountinfo), watch_.cgroup_parent);
+    Result<std::vector<CgroupMount>> mounts = ReadCgroupMounts();
+    if (mounts) SweepSessions(*mounts, watch_.cgroup_parent);
   }
 
   void RestoreTerminal() {
@@ -192,6 +196,8 @@ class GuardProcess {
 
   bool TakeMessage() {
     Result<Message> message = ReceiveMessage(control_, 0);
+    // ns-enter has ended it and put the terminal right.
+    if (message && message->bytes == kOver) ::_exit(0);
     if (!message || message->fds.empty()) return false;
     init_pidfd_ = std::move(message->fds[0]);
     return true;
@@ -223,8 +229,10 @@ Result<Guard> Guard::Start(const GuardWatch& watch) {
 }
 
 Result<void> Guard::WatchInit(int init_pidfd) {
-  return SendMessage(control_.get(), "init", {init_pidfd});
+  return SendMessage(control_.get(), kInit, {init_pidfd});
 }
+
+void Guard::Dismiss() { (void)SendMessage(control_.get(), kOver); }
 
 std::string Guard::TakeCause() {
   Result<Message> message = ReceiveMessage(control_.get(), 0);

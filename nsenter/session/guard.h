@@ -50,7 +50,10 @@ class Guard {
     kLeftSome,  ///< what EndSession() returns false for
   };
 
-  /// Has it end the session and waits until it has.
+  /// Tells it that the session has been ended, and that there is nothing left for it to do.
+  void Dismiss();
+
+  /// Has it end the session, unless it was dismissed, and waits until it has ended itself.
   Outcome Finish();
 
   static constexpr const char* kDeadline = "deadline";

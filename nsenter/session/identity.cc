@@ -193,7 +193,8 @@ std::optional<uint32_t> MapIntoUserNamespace(std::string_view map, uint32_t id) 
   return std::nullopt;
 }
 
-Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::string& process_spec) {
+Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::string& process_spec,
+                                   const SecurityModules& modules) {
   Result<Identity> identity;
   if (!process_spec.empty()) {
     identity = ParseProcessSpec(process_spec);
@@ -213,8 +214,8 @@ Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::stri
     }
   }
   if (!identity) return identity;
-  Result<SecurityLabel> label = ReadSecurityLabel(
-      [&](const std::string& name) { return process.Read(name); }, FindSecurityModules());
+  Result<SecurityLabel> label =
+      ReadSecurityLabel([&](const std::string& name) { return process.Read(name); }, modules);
   if (!label) return Propagate(label.error());
   identity->label = std::move(*label);
   if (Result<void> read = ReadSeccomp(process, &*identity); !read) return Propagate(read.error());

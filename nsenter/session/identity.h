@@ -36,7 +36,8 @@ struct Identity {
 /// The identity that the runtime's own exec gives a command: from the process object of the
 /// container's OCI runtime spec when the runtime tells it, else from its init process as it is now,
 /// which may have dropped rights since it started. The security label is always the process's.
-Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::string& process_spec);
+Result<Identity> ContainerIdentity(const ProcessHandle& process, const std::string& process_spec,
+                                   const SecurityModules& modules);
 
 /// Parses the process object (config.md of the OCI runtime specification); hostile input.
 Result<Identity> ParseProcessSpec(const std::string& json);

@@ -15,6 +15,7 @@
 #include "base/message_socket.h"
 #include "nsenter/report.h"
 #include "nsenter/session/report.h"
+#include "nsenter/session/session_init.h"
 #include "nsenter/session/session_setup.h"
 #include "nsenter/session/terminal.h"
 
@@ -25,13 +26,18 @@ namespace {
 /// ns-enter while a session runs: sets it up, stands for its command, ends it.
 class Session {
  public:
-  Session(const SessionSpec& spec, Target* target, const SessionLinks& links)
-      : spec_(spec), links_(links), setup_(spec, target, links), session_(setup_.session()) {}
+  Session(const SessionSpec& spec, Target* target, const SessionLinks& links,
+          const NodeFacts& facts)
+      : spec_(spec),
+        links_(links),
+        setup_(spec, target, links, facts),
+        session_(setup_.session()) {}
 
   int Run() {
     if (Result<void> started = setup_.Run(); !started) {
-      ReportFailure({setup_.step(), started.error(), 1});
       End();
+      ReportFailure({setup_.step(), started.error(), 1});
+      ReapGuard();
       return 1;
     }
     return StandForCommand();
@@ -43,8 +49,9 @@ class Session {
   int StandForCommand() {
     Result<Supervisor> supervisor = Supervisor::Create(false);
     if (!supervisor) {
-      ReportFailure({setup_.step(), supervisor.error(), 1});
       End();
+      ReportFailure({setup_.step(), supervisor.error(), 1});
+      ReapGuard();
       return 1;
     }
     supervisor->Watch(session_.init, session_.init);
@@ -54,12 +61,17 @@ class Session {
     raw_.reset();
     // What the guard said may have come with the end itself.
     const std::string cause = cause_.empty() ? session_.guard->TakeCause() : cause_;
+    // What is left to end then is the session's init and its cgroups: nobody's to wait for.
+    const bool tells_first = is_alone_ && cause.empty() && !failure_;
+    if (tells_first) Tell(SessionEvent::Ended(wait_status_, "exit"));
     End();
     if (failure_) {
       ReportFailure(*failure_);
-      return failure_->exit_code;
+    } else if (!tells_first) {
+      Tell(SessionEvent::Ended(wait_status_, cause.empty() ? "exit" : cause));
     }
-    Tell(SessionEvent::Ended(wait_status_, cause.empty() ? "exit" : cause));
+    ReapGuard();
+    if (failure_) return failure_->exit_code;
     if (cause == Guard::kDeadline) {
       if (links_.plan_socket < 0)
         ReportError(fmt::format("the session's time of {} s is over",
@@ -146,9 +158,11 @@ class Session {
   }
 
   void ReadStatus() {
-    WaitStatus status = 0;
-    if (::read(session_.status.get(), &status, sizeof(status)) == sizeof(status))
-      wait_status_ = status;
+    CommandEnd end{};
+    if (::read(session_.status.get(), &end, sizeof(end)) == sizeof(end)) {
+      wait_status_ = end.status;
+      is_alone_ = end.is_alone == 1;
+    }
     session_.status.Reset();
   }
 
@@ -197,18 +211,11 @@ class Session {
 
   void End() {
     if (!session_.guard) return;
-    // A guard that was killed leaves its work to us, and one that ended early what came after.
-    Guard::Outcome outcome = session_.guard->Finish();
-    if (outcome == Guard::Outcome::kNotEnded &&
-        !EndSession(session_.cgroup, session_.init_pidfd.get())) {
-      outcome = Guard::Outcome::kLeftSome;
-    }
-    if (outcome == Guard::Outcome::kLeftSome) {
+    if (!EndProcesses()) {
       ReportError(
           "some of the session's processes or cgroups may be left: they did not end in "
           "time; look for them in the target");
     }
-    session_.guard.reset();
     if (session_.init > 0 && !init_reaped_) {
       int status = 0;
       while (::waitpid(session_.init, &status, 0) < 0 && errno == EINTR) {
@@ -217,6 +224,27 @@ class Session {
     // What the command had reported last, it may have reported while we were ending it.
     if (wait_status_ == kNoStatus && session_.status.valid()) ReadStatus();
     if (wait_status_ == kNoStatus) wait_status_ = grace_signal_ != 0 ? grace_signal_ : SIGKILL;
+  }
+
+  /// By ourselves, as to wake the guard and to wait for it takes longer than what is to do. Until
+  /// it is done the guard stands by for us.
+  bool EndProcesses() {
+    if (cause_.empty()) {
+      return EndSession(session_.cgroup, session_.init_pidfd.get());
+    }
+    // A guard that was killed leaves its work to us, and one that ended early what came after.
+    const Guard::Outcome outcome = session_.guard->Finish();
+    session_.guard.reset();
+    if (outcome != Guard::Outcome::kNotEnded) return outcome == Guard::Outcome::kEnded;
+    return EndSession(session_.cgroup, session_.init_pidfd.get());
+  }
+
+  /// Nobody has to wait for it but us.
+  void ReapGuard() {
+    if (!session_.guard) return;
+    session_.guard->Dismiss();
+    (void)session_.guard->Finish();
+    session_.guard.reset();
   }
 
   void ReportFailure(const SetupFailure& failure) const {
@@ -241,16 +269,18 @@ class Session {
   std::optional<SetupFailure> failure_;
   std::string cause_;
   WaitStatus wait_status_ = kNoStatus;
+  bool is_alone_ = false;  ///< the command has left nothing behind
   bool ended_ = false;
 };
 
 }  // namespace
 
-int RunSession(const SessionSpec& spec, Target* target, const SessionLinks& links) {
+int RunSession(const SessionSpec& spec, Target* target, const SessionLinks& links,
+               const NodeFacts& facts) {
   if (Result<void> checked = CheckSpec(spec); !checked) {
     return ReportSetupFailure(checked.error());
   }
-  return Session(spec, target, links).Run();
+  return Session(spec, target, links, facts).Run();
 }
 
 }  // namespace nsdebug

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "base/error.h"
 #include "base/target.h"
+#include "nsenter/session/node_facts.h"
 #include "nsenter/session/session_spec.h"
 
 namespace nsdebug {
@@ -20,6 +20,7 @@ inline constexpr int kExitDeadline = 124;
 /// status or dies of its signal. When this returns, or however the process ends, nothing of the
 /// session is left: no process, cgroup, mount or file; what guard.h cannot do is said on standard
 /// error. Returns the exit code when the session did not start.
-int RunSession(const SessionSpec& spec, Target* target, const SessionLinks& links);
+int RunSession(const SessionSpec& spec, Target* target, const SessionLinks& links,
+               const NodeFacts& facts);
 
 }  // namespace nsdebug

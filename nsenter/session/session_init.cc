@@ -178,8 +178,8 @@ class SessionInit {
       if (running && info.ssi_signo == kParentDied) ::kill(command, SIGKILL);
     });
     running = false;
-    (void)WriteAll(plan_.status, {reinterpret_cast<const char*>(&status), sizeof(status)},
-                   "status");
+    const CommandEnd end{status, supervisor->AllReaped() ? 1 : 0};
+    (void)WriteAll(plan_.status, {reinterpret_cast<const char*>(&end), sizeof(end)}, "status");
     ::close(plan_.status);
     // Stay until all that the command left behind has been killed and reaped.
     while (!supervisor->AllReaped()) supervisor->WaitForEvent();

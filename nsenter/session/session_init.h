@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,13 @@
 #include "nsenter/supervisor.h"
 
 namespace nsdebug {
+
+/// What the init tells when the command has ended. The command may have had the init in its hands
+/// and made this up: no more than when the end is told hangs on it.
+struct CommandEnd {
+  WaitStatus status;
+  int32_t is_alone;  ///< 1: the command has left no process behind
+};
 
 /// What the session's init needs; all of it made before the fork.
 struct InitPlan {
@@ -30,7 +38,7 @@ struct InitPlan {
   const CgroupMembership* command_cgroup;        ///< null: the command is where the init is
   int go;      ///< a message here, with the tasks of cgroups to join besides, starts the command
   int report;  ///< messages: see report.h
-  int status;  ///< the command's WaitStatus is written here
+  int status;  ///< a CommandEnd is written here
 };
 
 /// The init of a session: the first process of it in the target's PID namespace. It makes the view,

@@ -124,13 +124,35 @@ SessionSpec ParseSpec(const json& object) {
   return spec;
 }
 
+/// The first descriptors of the message; those behind them are the target's.
+void TakeStreams(const std::vector<json>& numbers, std::vector<UniqueFd>* fds,
+                 std::array<UniqueFd, 3>* streams) {
+  if (numbers.size() > fds->size()) throw std::invalid_argument("streams without descriptors");
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const auto number = JsonInteger<uint64_t>(numbers[i]);
+    if (number >= streams->size() || (*streams)[number].valid()) {
+      throw std::invalid_argument("streams are not of 0 to 2, each once");
+    }
+    (*streams)[number] = std::move((*fds)[i]);
+  }
+  fds->erase(fds->begin(), fds->begin() + static_cast<ptrdiff_t>(numbers.size()));
+}
+
 }  // namespace
 
-Result<void> SendSessionPlan(int socket, const SessionSpec& spec, const Target& target) {
+Result<void> SendSessionPlan(int socket, const SessionSpec& spec, const Target& target,
+                             const std::array<UniqueFd, 3>& standard_streams) {
   std::vector<int> fds;
+  json streams = json::array();
+  for (size_t i = 0; i < standard_streams.size(); ++i) {
+    if (!standard_streams[i].valid()) continue;
+    streams.push_back(i);
+    fds.push_back(standard_streams[i].get());
+  }
   const json plan = {{"version", kVersion},
                      {"session", SpecObject(spec)},
-                     {"target", json::parse(EncodeTarget(target, &fds))}};
+                     {"streams", std::move(streams)},
+                     {"target", TargetObject(target, &fds)}};
   return SendMessage(socket, plan.dump(-1, ' ', false, json::error_handler_t::replace), fds);
 }
 
@@ -145,13 +167,13 @@ Result<SessionPlan> DecodeSessionPlan(Message message) {
     reader.Get("version", &version);
     reader.Get("session", &session);
     reader.Get("target", &target);
+    std::optional<std::vector<json>> streams;
+    reader.GetOptional("streams", &streams);
     reader.CheckNothingLeft();
     if (version != kVersion) throw std::invalid_argument("another version");
+    if (streams) TakeStreams(*streams, &message.fds, &plan.standard_streams);
     plan.spec = ParseSpec(session);
-    message.bytes = target.dump();
-    Result<Target> decoded = DecodeAnswer(std::move(message));
-    if (!decoded) return Propagate(decoded.error(), "malformed plan");
-    plan.target = std::move(*decoded);
+    plan.target = ParseTarget(target, std::move(message.fds));
     if (Result<void> checked = CheckSpec(plan.spec); !checked) return Propagate(checked.error());
     return plan;
   } catch (const std::exception& e) {

@@ -79,7 +79,8 @@ Result<void> SessionSetup::CheckTools() {
 Result<void> SessionSetup::PrepareIdentity() {
   step_ = Step::kIdentity;
   if (spec_.view != View::kContainer) return {};
-  Result<Identity> identity = ContainerIdentity(*process_, target_->process_spec);
+  Result<Identity> identity =
+      ContainerIdentity(*process_, target_->process_spec, facts_.security_modules);
   if (!identity) return Propagate(identity.error());
   identity_ = std::move(*identity);
   if (NameOf(identity_->label).empty()) return {};
@@ -91,21 +92,19 @@ Result<void> SessionSetup::PrepareIdentity() {
 
 Result<void> SessionSetup::PlanCgroup() {
   step_ = Step::kCgroup;
-  JoinNodeCgroupNamespace();
+  const Result<std::vector<CgroupMount>>& mounts = facts_.cgroup_mounts;
+  if (!mounts) return Propagate(mounts.error());
   if (spec_.join_target_cgroup || spec_.view == View::kContainer) {
     // As the runtime's exec does it: the container's own limits hold.
-    Result<std::vector<CgroupMembership>> cgroups = OpenCgroups(*process_);
+    Result<std::vector<CgroupMembership>> cgroups = OpenCgroups(*process_, *mounts);
     if (!cgroups) return Propagate(cgroups.error());
     target_cgroups_ = std::move(*cgroups);
     return {};
   }
   if (spec_.cgroup_parent.empty()) return {};
-  Result<std::string> mountinfo = ReadFile("/proc/self/mountinfo");
-  if (!mountinfo) return Propagate(mountinfo.error());
-  const std::vector<CgroupMount> mounts = ParseCgroupMounts(*mountinfo);
   Result<std::string> name = SessionName();
   if (!name) return Propagate(name.error());
-  Result<SessionCgroup> cgroup = SessionCgroup::Plan(mounts, spec_.cgroup_parent, *name);
+  Result<SessionCgroup> cgroup = SessionCgroup::Plan(*mounts, spec_.cgroup_parent, *name);
   if (!cgroup) return Propagate(cgroup.error());
   session_.cgroup = std::move(*cgroup);
   return {};
@@ -138,7 +137,7 @@ Result<void> SessionSetup::JoinTarget() {
     if (type.flag == CLONE_NEWUSER || type.flag == CLONE_NEWNS) continue;
     if ((spec_.namespaces & type.flag) == 0) continue;
     if (process_) {
-      if (::access(fmt::format("/proc/self/ns/{}", type.name).c_str(), F_OK) != 0) continue;
+      if ((facts_.namespaces & type.flag) == 0) continue;
       if (type.flag == CLONE_NEWCGROUP) {
         Result<UniqueFd> opened = process_->OpenNamespace(type);
         if (!opened) return Propagate(opened.error(), "join cgroup namespace of the target");

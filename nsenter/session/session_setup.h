@@ -36,8 +36,9 @@ struct RunningSession {
 /// session's init and puts it into its cgroups. The process is in those namespaces afterwards.
 class SessionSetup {
  public:
-  SessionSetup(const SessionSpec& spec, Target* target, const SessionLinks& links)
-      : spec_(spec), target_(target), links_(links) {}
+  SessionSetup(const SessionSpec& spec, Target* target, const SessionLinks& links,
+               const NodeFacts& facts)
+      : spec_(spec), target_(target), links_(links), facts_(facts) {}
 
   /// After an error step() tells where, and session() has what is to be ended.
   Result<void> Run();
@@ -62,6 +63,7 @@ class SessionSetup {
   const SessionSpec& spec_;
   Target* target_;
   SessionLinks links_;
+  const NodeFacts& facts_;
   Step step_ = Step::kPlan;
   RunningSession session_;
   std::optional<ProcessHandle> process_;

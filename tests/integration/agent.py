@@ -46,17 +46,28 @@ class Answer(NamedTuple):
         return status["message"]
 
 
+def _is_in_use(pid: int) -> bool:
+    """Whether an ns-enter has a guard, or is nothing but a status that nobody has taken."""
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        return state == "Z" or bool(
+            pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().strip())
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 class Agent:
     """One agent; `with` starts it and stops it. `config` is laid over what a test needs anyway.
 
     With `network` it runs in that network namespace, where a ControlPlane's API server is.
-    `environment` is added to its own.
+    `environment` is added to its own, and `stdout` is where its standard output goes.
     """
 
     def __init__(self, build_dir: pathlib.Path, endpoint: str, config: dict | None = None,
                  tokens: list[dict] | None = None, network: Network | None = None,
-                 environment: dict | None = None):
+                 environment: dict | None = None, stdout=None):
         self._environment = {**os.environ, **(environment or {})}
+        self._stdout = stdout
         # Another build's, as scripts/sanitize has it: the agent alone has threads and lives long.
         self._program = pathlib.Path(os.environ.get("NS_DEBUG_AGENT",
                                                     build_dir / "bin" / "ns-debug-agent"))
@@ -128,7 +139,7 @@ class Agent:
             command = self._network.command(*command)
         with open(self.path / "log", "ab") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment,
+                command, stdin=subprocess.DEVNULL, stdout=self._stdout or log, stderr=log, env=self._environment,
                 start_new_session=True)
         wait_until(self._listens, _START_SECONDS, "the agent listens")
 
@@ -136,6 +147,13 @@ class Agent:
         """Tells it to stop; its exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(_STOP_SECONDS)
+
+    def ns_enters(self, with_session: bool = True) -> list[int]:
+        """Pids of its ns-enter processes with a session or not yet reaped; or of the spare one, which
+        has no process of its own."""
+        children = pathlib.Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        pids = [int(pid) for path in children for pid in path.read_text().split()]
+        return [pid for pid in pids if _is_in_use(pid) == with_session]
 
     def log(self) -> str:
         """What it has said so far."""

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import signal
 import socket
 import uuid
 
@@ -295,6 +297,48 @@ def test_a_pod_without_container_is_entered_by_its_sandbox(agent):
     assert told.status in (404, 409) and told.message()
     told = result(agent.exec("shop/empty", ["hostname"], sandbox=True))
     assert told["exitCode"] == 0
+
+
+# --- what the agent knows from a moment ago
+
+
+def target(answer: Answer) -> str:
+    """The id of the container that was entered."""
+    return result(answer)["target"]["containerId"]
+
+
+def test_finds_a_container_that_was_started_again(agent, bed):
+    pod = bed.run_pod("shop", "again")
+    try:
+        first = bed.run_container(pod, "app", image="busybox")
+        assert target(agent.exec("shop/again", ["true"])) == first.id
+        os.kill(first.pid, signal.SIGKILL)
+        second = bed.run_container(pod, "app", image="busybox", attempt=1)
+        assert target(agent.exec("shop/again", ["true"])) == second.id
+    finally:
+        bed.remove_pod(pod)
+
+
+def test_finds_the_pod_that_took_another_ones_name(agent, bed):
+    for _ in range(2):
+        pod = bed.run_pod("shop", "successor")
+        try:
+            container = bed.run_container(pod, "app", image="busybox")
+            assert target(agent.exec("shop/successor", ["true"])) == container.id
+        finally:
+            bed.remove_pod(pod)
+    answer = agent.exec("shop/successor", ["true"])
+    assert answer.status == 404, answer
+
+
+def test_another_container_of_the_pod_is_another_target(agent, bed):
+    pod = bed.run_pod("shop", "two")
+    try:
+        ids = {name: bed.run_container(pod, name, image="busybox").id for name in ("app", "sidecar")}
+        for name in ("app", "sidecar", "app"):
+            assert target(agent.exec("shop/two", ["true"], container=name)) == ids[name]
+    finally:
+        bed.remove_pod(pod)
 
 
 def test_enters_the_node(agent):

@@ -6,9 +6,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <thread>
 
 #include "agent/audit/audit_log.h"
@@ -262,6 +264,38 @@ TEST_F(AuditLogTest, StandardOutputIsAnAddressToo) {
   EXPECT_EQ(written.error().message,
             "write audit log standard output: broken pipe: its reader is gone: restart what "
             "collects the log, then the agent");
+}
+
+TEST_F(AuditLogTest, WritesHereOnlyWhatDoesNotWait) {
+  auto file = OpenLog(path_);
+  ASSERT_TRUE(file);
+  EXPECT_FALSE((*file)->WriteHere(event_));
+  EXPECT_EQ(LinesIn(path_), 0);
+
+  std::array<int, 2> fds{};
+  ASSERT_EQ(::pipe2(fds.data(), O_CLOEXEC), 0);
+  const UniqueFd read_end(fds[0]);
+  const UniqueFd write_end(fds[1]);
+  Result<std::unique_ptr<AuditLog>> log = Fail(Code::kInternal, "");
+  WithStandardOutput(write_end.get(), [&] { log = OpenLog("-"); });
+  ASSERT_TRUE(log);
+  std::optional<Result<void>> written = (*log)->WriteHere(event_);
+  ASSERT_TRUE(written);
+  EXPECT_TRUE(*written);
+  std::vector<char> text(1 << 20);
+  ASSERT_GT(::read(read_end.get(), text.data(), text.size()), 0);
+  EXPECT_THAT(text.data(), HasSubstr(kSubjectText));
+
+  // A line that may come in parts.
+  SessionOpened longest = event_;
+  longest.subject.groups = std::vector<std::string>(20, std::string(kMaxAuditFieldBytes, 'a'));
+  EXPECT_FALSE((*log)->WriteHere(longest));
+  // A reader that has fallen behind: each line whole, or not at all.
+  size_t lines = 0;
+  while ((*log)->WriteHere(event_)) ++lines;
+  const ssize_t size = ::read(read_end.get(), text.data(), text.size());
+  EXPECT_EQ(static_cast<size_t>(std::count(text.begin(), text.begin() + size, '\n')), lines);
+  EXPECT_EQ(text[static_cast<size_t>(size) - 1], '\n');
 }
 
 // What the log does with a descriptor that would let a writer wait for ever.

@@ -207,7 +207,7 @@ TEST(ExecQueryTest, TheLongestRequestIsOneMessageToNsEnter) {
   ASSERT_TRUE(pair);
   Target target;
   target.process_spec = std::string(kPlanReserveBytes - 8192, 'a');
-  Result<void> sent = SendSessionPlan(pair->first.get(), request->spec, target);
+  Result<void> sent = SendSessionPlan(pair->first.get(), request->spec, target, {});
   ASSERT_TRUE(sent) << sent.error().message;
   Result<Message> received = ReceiveMessage(pair->second.get(), 10'000);
   ASSERT_TRUE(received) << received.error().message;

@@ -1,13 +1,17 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <vector>
 
+#include "base/io.h"
 #include "base/process.h"
 #include "nsenter/capabilities.h"
 #include "nsenter/session/identity.h"
@@ -251,7 +255,7 @@ TEST(SessionPlanTest, SurvivesTheRoundTrip) {
   target.pidfd = std::move(OpenPidfd(::getpid()).value());
   target.pid = ::getpid();
   Result<MessageSocketPair> pair = MakeMessageSocketPair();
-  ASSERT_TRUE(SendSessionPlan(pair->first.get(), spec, target));
+  ASSERT_TRUE(SendSessionPlan(pair->first.get(), spec, target, {}));
   Result<SessionPlan> plan = ReceiveSessionPlan(pair->second.get(), 1000);
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_EQ(plan->spec.profile, spec.profile);
@@ -261,6 +265,49 @@ TEST(SessionPlanTest, SurvivesTheRoundTrip) {
   EXPECT_FALSE(plan->spec.gid);
   EXPECT_EQ(plan->spec.deadline, milliseconds(1500));
   EXPECT_EQ(PidOf(plan->target.pidfd.get()).value(), ::getpid());
+}
+
+TEST(SessionPlanTest, CarriesTheStreamsThatThereAre) {
+  SessionSpec spec;
+  spec.profile = FindProfile("general").value();
+  Target target;
+  target.pidfd = std::move(OpenPidfd(::getpid()).value());
+  target.pid = ::getpid();
+  std::array<UniqueFd, 3> streams;
+  streams[0] = std::move(Open("/dev/null", O_RDONLY).value());
+  streams[2] = std::move(Open("/dev/zero", O_RDONLY).value());
+  Result<MessageSocketPair> pair = MakeMessageSocketPair();
+  ASSERT_TRUE(SendSessionPlan(pair->first.get(), spec, target, streams));
+  Result<SessionPlan> plan = ReceiveSessionPlan(pair->second.get(), 1000);
+  ASSERT_TRUE(plan) << plan.error().message;
+  const auto device = [](const UniqueFd& fd) {
+    struct stat status {};
+    ::fstat(fd.get(), &status);
+    return status.st_rdev;
+  };
+  EXPECT_EQ(device(plan->standard_streams[0]), device(streams[0]));
+  EXPECT_FALSE(plan->standard_streams[1].valid());
+  EXPECT_EQ(device(plan->standard_streams[2]), device(streams[2]));
+  EXPECT_EQ(PidOf(plan->target.pidfd.get()).value(), ::getpid());
+}
+
+TEST(SessionPlanTest, RefusesStreamsThatAreNone) {
+  SessionSpec spec;
+  spec.profile = FindProfile("general").value();
+  Target target;
+  target.namespaces.push_back({"net", "x", std::move(Open("/proc/self/ns/net").value())});
+  std::array<UniqueFd, 3> streams;
+  streams[1] = std::move(Open("/dev/null", O_WRONLY).value());
+  Result<MessageSocketPair> pair = MakeMessageSocketPair();
+  for (const char* bad : {"[3]", "[-1]", "[1.5]", "[1,1]", "[0,1,2]", "[\"1\"]", "{}", "[]"}) {
+    ASSERT_TRUE(SendSessionPlan(pair->first.get(), spec, target, streams));
+    Message message = ReceiveMessage(pair->second.get(), 1000).value();
+    const std::string good = "\"streams\":[1]";
+    const size_t place = message.bytes.find(good);
+    ASSERT_NE(place, std::string::npos);
+    message.bytes.replace(place, good.size(), std::string("\"streams\":") + bad);
+    EXPECT_FALSE(DecodeSessionPlan(std::move(message))) << bad;
+  }
 }
 
 TEST(CheckSpecTest, RefusesContradictions) {
