@@ -3,6 +3,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <array>
+#include <utility>
+
 #include "base/io.h"
 #include "nsenter/enter.h"
 #include "nsenter/explain.h"
@@ -40,10 +43,18 @@ int Print(const std::string& text) {
   return 0;
 }
 
+/// Over descriptors that are open dup2(2) does not fail.
+void TakeStandardStreams(std::array<UniqueFd, 3> streams) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    const UniqueFd& stream = streams[static_cast<size_t>(fd)];
+    if (stream.valid()) (void)::dup2(stream.get(), fd);
+  }
+}
+
 /// For the agent: the plan comes over the socket, whenever there is one, and the session is its as
 /// long as it is open.
 int RunPlan(int socket) {
-  // What there is to find out without a plan is not to wait for then.
+  // Now, so that the session does not wait for it.
   const NodeFacts facts = FindNodeFacts();
   Result<SessionPlan> plan = ReceiveSessionPlan(socket, /*timeout_ms=*/-1);
   // It was not needed.
@@ -54,11 +65,7 @@ int RunPlan(int socket) {
     return ReportSetupFailure(plan.error());
   }
   ::fcntl(socket, F_SETFD, FD_CLOEXEC);
-  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
-    const UniqueFd& stream = plan->standard_streams[static_cast<size_t>(fd)];
-    if (stream.valid()) ::dup2(stream.get(), fd);
-  }
-  plan->standard_streams = {};
+  TakeStandardStreams(std::move(plan->standard_streams));
   return RunSession(plan->spec, &plan->target, {.starter_fd = socket, .plan_socket = socket},
                     facts);
 }
