@@ -69,7 +69,7 @@ def test_one_that_was_killed_costs_no_session(agent):
     answer = agent.exec("shop/web", ["echo", "well"])
     assert answer.status == 200 and answer.json()["stdout"] == "well\n"
     assert spare(agent, other_than=pid) != pid
-    assert not agent.ns_enters()
+    wait_until(lambda: not agent.ns_enters(), READY_SECONDS, "both are reaped")
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
