@@ -83,8 +83,9 @@ def only_one(found: list[str]) -> list[str]:
 
 
 def what_is_left(node, parent: str) -> str:
-    """Processes and cgroups of sessions on the node, a line each."""
-    return node.check(f"pgrep -af 'sleep [9]876|ns-ente[r]'; find {parent} -mindepth 1 -type d")
+    """Processes and cgroups of sessions on the node, a line each. One ns-enter waits for the next."""
+    return node.check("pgrep -af 'sleep [9]876|ns-ente[r]: '; pgrep -f -- '--plan-f[d]' | tail -n +2; "
+                      f"find {parent} -mindepth 1 -type d")
 
 
 def runtimes_exec(cluster, pod: str, *command: str) -> str:
