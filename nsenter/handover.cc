@@ -114,7 +114,7 @@ Result<void> SendError(int socket, const Error& error) {
 Result<Target> DecodeAnswer(Message message) {
   try {
     const json object = ParseJson(message.bytes);
-    if (object.is_object() && object.contains("error")) {
+    if (object.contains("error")) {
       CheckObject(object, {"code", "error"});
       return Fail(ParseCode(object.at("code").get<std::string>()), object.at("error"));
     }

@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "agent/pods/host_namespaces.h"
 #include "agent/pods/target_cache.h"

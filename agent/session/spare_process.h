@@ -11,9 +11,9 @@
 namespace nsdebug {
 
 /// An ns-enter that is started before anybody asks for it: to start a program of this size takes as
-/// long as a quarter of a short session. There is one of them, which waits for its plan in
-/// recvmsg(2) and ends with the agent; after it was taken a thread of this class makes the next.
-/// Any thread may call.
+/// long as a quarter of a short session. There is one of them, which waits for its plan and
+/// ends with the agent; after it was taken a thread of this class makes the next. Any thread may
+/// call.
 class SpareProcess {
  public:
   explicit SpareProcess(std::string program);

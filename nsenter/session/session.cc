@@ -229,9 +229,7 @@ class Session {
   /// By ourselves, as to wake the guard and to wait for it takes longer than what is to do. Until
   /// it is done the guard stands by for us.
   bool EndProcesses() {
-    if (cause_.empty()) {
-      return EndSession(session_.cgroup, session_.init_pidfd.get());
-    }
+    if (cause_.empty()) return EndSession(session_.cgroup, session_.init_pidfd.get());
     // A guard that was killed leaves its work to us, and one that ended early what came after.
     const Guard::Outcome outcome = session_.guard->Finish();
     session_.guard.reset();

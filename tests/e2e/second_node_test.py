@@ -83,8 +83,10 @@ def only_one(found: list[str]) -> list[str]:
 
 
 def what_is_left(node, parent: str) -> str:
-    """Processes and cgroups of sessions on the node, a line each. One ns-enter waits for the next."""
-    return node.check("pgrep -af 'sleep [9]876|ns-ente[r]: '; pgrep -f -- '--plan-f[d]' | tail -n +2; "
+    """Processes and cgroups of sessions on the node, a line each. One ns-enter waits for the next
+    session."""
+    return node.check("pgrep -af 'sleep [9]876|ns-ente[r]: '; "
+                      "pgrep -f -- '--plan-f[d]' | tail -n +2; "
                       f"find {parent} -mindepth 1 -type d")
 
 

@@ -139,8 +139,8 @@ class Agent:
             command = self._network.command(*command)
         with open(self.path / "log", "ab") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=self._stdout or log, stderr=log, env=self._environment,
-                start_new_session=True)
+                command, stdin=subprocess.DEVNULL, stdout=self._stdout or log, stderr=log,
+                env=self._environment, start_new_session=True)
         wait_until(self._listens, _START_SECONDS, "the agent listens")
 
     def stop(self) -> int:

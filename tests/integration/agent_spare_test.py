@@ -1,5 +1,6 @@
 """The ns-enter that an agent has ready before it is asked for a session."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -56,10 +57,19 @@ def test_sessions_start_without_it_too(agent):
 
 def test_is_nobody_elses_and_holds_nothing_of_the_agent(agent):
     folder = pathlib.Path(f"/proc/{spare(agent)}")
-    opened = {int(path.name): os.readlink(path) for path in (folder / "fd").iterdir()}
-    socket = opened.pop(3)
-    assert socket.startswith("socket:")
-    assert opened == {0: "/dev/null", 1: "/dev/null", 2: "/dev/null"}
+
+    def opened() -> dict[int, str]:
+        """What is open, by its number; of a socket that it is one."""
+        found = {}
+        for path in (folder / "fd").iterdir():
+            # One may be closed again meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                found[int(path.name)] = os.readlink(path).split(":")[0]
+        return found
+
+    # Before it waits it reads files of the node.
+    wait_until(lambda: opened() == {0: "/dev/null", 1: "/dev/null", 2: "/dev/null", 3: "socket"},
+               READY_SECONDS, "it has its socket and nothing else")
     assert (folder / "environ").read_bytes() == b""
 
 
