@@ -123,6 +123,8 @@ class Agent:
         # By itself: the tests only kill it or tell it to stop.
         if told and value is None:
             raise AssertionError(told)
+        if told:
+            value.add_note(told)
 
     def write_tokens(self, tokens: list[dict]) -> None:
         """Replaces the tokens that a standalone agent knows."""
