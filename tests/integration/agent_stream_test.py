@@ -326,8 +326,9 @@ class OpensslStream(Stream):
 
 
 def test_a_client_may_change_keys_while_its_output_waits(agent):
-    expected = "".join(f"{number}\n" for number in range(1, 500_001)).encode()
-    with OpensslStream(agent, ["seq", "500000"]) as stream:
+    # More than what the first messages take, each of 64 KiB at most.
+    expected = "".join(f"{number}\n" for number in range(1, 1_000_001)).encode()
+    with OpensslStream(agent, ["seq", "1000000"]) as stream:
         output = b""
         for _ in range(20):
             stream.send_bytes(b"K\n")
